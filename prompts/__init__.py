@@ -1,0 +1,1 @@
+"""The prompts that longhop ships, one Markdown file each; `longhop.prompting` loads them."""
