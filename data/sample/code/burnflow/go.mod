@@ -1,0 +1,3 @@
+module burnflow
+
+go 1.20
