@@ -21,7 +21,7 @@ from longhop.reading import Unit, content_words, is_identifier, read_units
 
 __all__ = ["ContextIndex", "Page", "Place"]
 
-_DOCUMENT = re.compile(r'^<document title="(.*)" kind="(.*)">\n(.*?)\n</document>$', re.MULTILINE | re.DOTALL)
+_DOCUMENT = re.compile(r'^<document title="([^"\n]*)" kind="([^"\n]*)">\n(.*?)\n</document>$', re.MULTILINE | re.DOTALL)
 _CONTAINER = re.compile(
     r"""^\s*(?:export\s+)?(?:const\s+|let\s+|var\s+)?["']?([\w.-]+)["']?\s*(?::[^=]*)?(?:=|:=|:)?\s*[^=]*[{\[(]\s*$"""
 )

@@ -1,0 +1,38 @@
+"""The store keeps what engines gave."""
+
+from pathlib import Path
+
+import pytest
+
+from longhop.completions import CompletionStore
+from longhop.engines import Choice
+from longhop.errors import StorageError
+
+
+def test_choices_come_back_in_order_up_to_the_first_gap(tmp_path: Path) -> None:
+    """Seeds 7 and 8 are stored, 9 is not: 10 is no use to a request that begins at 7."""
+    store = CompletionStore(tmp_path / "work" / "completions.sqlite")
+    store.put("k", 7, [Choice(content="a", reasoning="r", n_tokens=3), Choice(content="b")])
+    store.put("k", 10, [Choice(content="d")])
+    assert [choice.content for choice in store.get("k", 7, 8)] == ["a", "b"]
+    assert store.get("k", 7, 1)[0] == Choice(content="a", reasoning="r", n_tokens=3)
+    assert store.get("other", 7, 8) == []
+    store.close()
+
+
+def test_what_is_stored_stays(tmp_path: Path) -> None:
+    """A second answer under the same key and seed changes nothing, also from another process's connection."""
+    path = tmp_path / "completions.sqlite"
+    first, second = CompletionStore(path), CompletionStore(path)
+    first.put("k", 1, [Choice(content="first")])
+    second.put("k", 1, [Choice(content="second")])
+    assert second.get("k", 1, 1)[0].content == "first"
+    first.close()
+    second.close()
+
+
+def test_a_store_that_cannot_be_opened_says_where(tmp_path: Path) -> None:
+    """A file in the place of the folder is an error with its path."""
+    (tmp_path / "work").write_text("")
+    with pytest.raises(StorageError, match="completions.sqlite"):
+        CompletionStore(tmp_path / "work" / "completions.sqlite")
