@@ -1,0 +1,129 @@
+"""Examples: of each question's traces the shortest one of the majority, or a reason why there is none.
+
+    questions with their traces and verdicts → one example or one rejection a question
+
+Votes are counted over all samples that were asked for, so that missing and invalid ones count against a majority. A tie
+is a case of its own and never settled by who came first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import msgspec
+
+from longhop.recipe import SelectionConfig
+from longhop.records import Context, Example, Models, Question, Rejection, Trace, Verdict
+
+__all__ = ["VERSION", "Attempts", "select_examples"]
+
+VERSION = 1
+"""Raise it when the same input gives other rows."""
+
+
+class Attempts(msgspec.Struct, frozen=True, kw_only=True):
+    """A question with all that was tried on it."""
+
+    question: Question
+    context: Context
+    """Its context; the text is not read here and may be empty."""
+    traces: Sequence[Trace]
+    verdicts: Sequence[Verdict]
+
+
+def select_examples(
+    attempts: Iterable[Attempts],
+    config: SelectionConfig,
+    samples: int,
+    models: Models,
+    count_example: Callable[[Question, Trace], int],
+) -> Iterator[Example | Rejection]:
+    """Choose the trace of every accepted question; questions that were not accepted are passed over.
+
+    Args:
+        attempts: Questions with their contexts, traces and verdicts.
+        config: The recipe's `selection`.
+        samples: How many samples were asked for.
+        models: Who wrote, answered and judged.
+        count_example: Tokens of the contents of all messages that the example will have.
+
+    Yields:
+        An example or a rejection for each accepted question, in their order.
+    """
+    for attempt in attempts:
+        if not attempt.question.accepted:
+            continue
+        chosen = _choose(attempt, config, samples)
+        if isinstance(chosen, Rejection):
+            yield chosen
+        else:
+            yield _example(attempt, *chosen, samples, models, count_example)
+
+
+def _choose(attempt: Attempts, config: SelectionConfig, samples: int) -> tuple[Trace, int] | Rejection:
+    """The chosen trace and the size of its group."""
+    question_id = attempt.question.question_id
+    verdicts = {verdict.trace_id: verdict for verdict in attempt.verdicts if verdict.valid}
+    sizes = Counter(verdict.answer_group for verdict in verdicts.values())
+
+    def rejected(reason: str, detail: str) -> Rejection:
+        return Rejection(stage="examples", item_id=question_id, reason=reason, detail=detail)
+
+    if not sizes:
+        return rejected("no_valid_trace", f"0 of {samples} samples state an answer")
+    votes = max(sizes.values())
+    largest = {group for group, size in sizes.items() if size == votes}
+    counted = f"groups of {', '.join(map(str, sorted(sizes.values(), reverse=True)))} of {samples} samples"
+    if len(largest) > 1 and (config.ties == "drop" or config.rule == "majority"):
+        return rejected("tie", counted)
+    if config.rule == "majority" and 2 * votes <= samples:
+        return rejected("no_majority", counted)
+    # The equal tokens of two traces leave the smaller sample, so the choice does not depend on who came first.
+    trace = min(
+        (trace for trace in attempt.traces if trace.trace_id in verdicts and _in(verdicts[trace.trace_id], largest)),
+        key=lambda trace: (trace.n_tokens, trace.sample),
+    )
+    if config.must_match_reference and not verdicts[trace.trace_id].correct:
+        detail = f"the majority says {trace.answer!r}, the reference {attempt.question.reference_answer!r}; {counted}"
+        return rejected("majority_not_reference", detail)
+    return trace, votes
+
+
+def _in(verdict: Verdict, groups: set[int | None]) -> bool:
+    return verdict.answer_group in groups
+
+
+def _example(
+    attempt: Attempts,
+    trace: Trace,
+    votes: int,
+    samples: int,
+    models: Models,
+    count_example: Callable[[Question, Trace], int],
+) -> Example:
+    question, context = attempt.question, attempt.context
+    return Example(
+        question_id=question.question_id,
+        context_id=context.context_id,
+        split=context.split,
+        question=question.question,
+        answer=trace.answer or "",
+        reference_answer=question.reference_answer,
+        reasoning=trace.reasoning,
+        content=trace.content,
+        trace_id=trace.trace_id,
+        n_traces=samples,
+        votes=votes,
+        agreement=votes / samples,
+        target_tokens=context.target_tokens,
+        context_tokens=context.n_tokens,
+        trace_tokens=trace.n_tokens,
+        example_tokens=count_example(question, trace),
+        documents=context.documents,
+        licenses=sorted({document.license for document in context.documents if document.license}),
+        evidence=question.evidence,
+        kind=question.kind,
+        n_steps=question.n_steps,
+        models=models,
+    )

@@ -1,0 +1,270 @@
+"""Verdicts: every trace is scored, and the traces of a question fall into answer groups.
+
+    questions with their traces → one verdict a trace: valid, exact match, judge, correct, answer group
+
+With a reference that must be matched, each distinct answer is compared with the reference: exact match, else the judge,
+once a distinct answer. Those that match are one group, the rest group by exact match only. Without it, the groups by
+exact match are ordered by size, then by answer; each is compared by the judge with the heads before it and joins the
+first that it equals, both orders agreeing. There are no chains of verdicts, since their errors multiply: four answers
+at 5 % false "same" a pair give 26 % false merges. Nothing depends on the order of traces.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+from rapidfuzz import fuzz
+
+from longhop.answers import matches_any, normalize
+from longhop.engines import Completion, Request
+from longhop.errors import Refused
+from longhop.inference import Inference
+from longhop.recipe import ScoringConfig, SelectionConfig
+from longhop.records import Question, Trace, Verdict, make_seed
+
+__all__ = ["VERSION", "evidence_cited", "is_valid", "read_verdict", "score_traces"]
+
+VERSION = 1
+"""Raise it when the same input gives other rows."""
+
+_BATCH = 64  # questions whose judge requests go out together
+_CITED = 85  # likeness of a quote and the trace's words from which it counts as cited, of 100
+_FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.DOTALL)
+_PLAIN = re.compile(r"^(?:equal|verdict|answer)?\s*[:=]?\s*(true|false|yes|no)\s*\.?$", re.IGNORECASE)
+
+
+@dataclass
+class _Scored:
+    """A question on its way to its verdicts. Answers are known by their normal form."""
+
+    question: Question
+    traces: list[Trace]
+    answers: dict[str, str] = field(default_factory=dict)
+    """Normal form: the smallest answer written so, which stands for all of them before the judge."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    exact: dict[str, bool] = field(default_factory=dict)
+    judged: dict[str, bool | None] = field(default_factory=dict)
+    heads: dict[str, str] = field(default_factory=dict)
+    """Normal form: that of the head of its group."""
+    right: set[str] = field(default_factory=set)
+    """Normal forms of the answers that count as right."""
+
+    def __post_init__(self) -> None:
+        references = [self.question.reference_answer, *self.question.aliases]
+        for trace in self.traces:
+            if is_valid(trace) and trace.answer is not None:
+                form = normalize(trace.answer)
+                self.answers[form] = min(trace.answer, self.answers.get(form, trace.answer))
+                self.sizes[form] = self.sizes.get(form, 0) + 1
+        for form, answer in self.answers.items():
+            self.exact[form] = matches_any(answer, references)
+
+    def ordered(self) -> list[str]:
+        """Normal forms, the most frequent first, equally frequent ones in their own order."""
+        return sorted(self.answers, key=lambda form: (-self.sizes[form], form))
+
+
+def is_valid(trace: Trace) -> bool:
+    """Whether a trace takes part in the vote: it was not cut off and states an answer."""
+    return trace.answer is not None and trace.finish_reason != "length"
+
+
+def score_traces(
+    questions: Iterable[tuple[Question, Sequence[Trace]]],
+    config: ScoringConfig,
+    selection: SelectionConfig,
+    judge: Inference,
+    seed: int,
+) -> Iterator[Verdict]:
+    """Score the traces of questions.
+
+    Args:
+        questions: Questions with all their traces, in any order of the traces.
+        config: When the judge is asked, and how often.
+        selection: Whether the reference must be matched.
+        judge: What compares answers that differ in their normal form.
+        seed: The recipe's seed.
+
+    Yields:
+        A verdict for each trace, in the order given.
+    """
+    iterator = iter(questions)
+    while batch := [_Scored(question, list(traces)) for question, traces in itertools.islice(iterator, _BATCH)]:
+        if selection.must_match_reference:
+            _compare_with_reference(batch, config, judge, seed)
+        else:
+            _compare_with_heads(batch, config, judge, seed)
+        for scored in batch:
+            yield from _verdicts(scored, judge.model)
+
+
+def _compare_with_reference(batch: list[_Scored], config: ScoringConfig, judge: Inference, seed: int) -> None:
+    asked = [
+        (scored, form)
+        for scored in batch
+        for form in scored.ordered()
+        if config.ask == "always" or (config.ask == "when_no_exact_match" and not scored.exact[form])
+    ]
+    requests = (
+        _request(
+            "judge",
+            {
+                "question": scored.question.question,
+                "reference": scored.question.reference_answer,
+                "answer": scored.answers[form],
+            },
+            scored.question,
+            config,
+            seed,
+        )
+        for scored, form in asked
+    )
+    for (scored, form), answered in zip(asked, judge.run(requests), strict=True):
+        scored.judged[form] = _vote(answered)
+    for scored in batch:
+        right = [form for form in scored.ordered() if scored.exact[form] or scored.judged.get(form)]
+        scored.right = set(right)
+        for form in scored.answers:
+            scored.heads[form] = right[0] if form in scored.right else form
+
+
+def _compare_with_heads(batch: list[_Scored], config: ScoringConfig, judge: Inference, seed: int) -> None:
+    """In rounds: each question has one comparison open at a time, all questions of the batch together."""
+    walks = [_Walk(scored, ask=config.ask != "never") for scored in batch]
+    while open_walks := [walk for walk in walks if walk.pair() is not None]:
+        requests = [
+            _request(
+                "compare",
+                {"question": walk.scored.question.question, "first": first, "second": second},
+                walk.scored.question,
+                config,
+                seed,
+            )
+            for walk in open_walks
+            for first, second in walk.both_orders()
+        ]
+        said = [_vote(answered) for answered in judge.run(requests)]
+        for number, walk in enumerate(open_walks):
+            walk.step(said[2 * number], said[2 * number + 1])
+    for scored in batch:
+        exact = {scored.heads[form] for form in scored.answers if scored.exact[form]}
+        scored.right = {form for form in scored.answers if scored.heads[form] in exact}
+
+
+class _Walk:
+    """One question's way through its answers: each goes from head to head until it equals one."""
+
+    def __init__(self, scored: _Scored, *, ask: bool) -> None:
+        self.scored = scored
+        self._waiting = scored.ordered() if ask else []
+        self._heads: list[str] = []
+        self._at = 0
+        if not ask:
+            scored.heads = {form: form for form in scored.answers}
+        self._settle()
+
+    def pair(self) -> tuple[str, str] | None:
+        """Head and answer to be compared next, as normal forms."""
+        return (self._heads[self._at], self._waiting[0]) if self._waiting else None
+
+    def both_orders(self) -> list[tuple[str, str]]:
+        head, form = self._heads[self._at], self._waiting[0]
+        first, second = self.scored.answers[head], self.scored.answers[form]
+        return [(first, second), (second, first)]
+
+    def step(self, one: bool | None, other: bool | None) -> None:
+        """Take the verdicts of both orders; an unreadable one counts as not equal."""
+        form = self._waiting[0]
+        if one and other:
+            self.scored.heads[form] = self._heads[self._at]
+            self.scored.judged[form] = True
+            self._waiting.pop(0)
+            self._at = 0
+        else:
+            # Unreadable in all comparisons stays null; one readable "not equal" is an answer.
+            readable = one is not None and other is not None
+            self.scored.judged[form] = False if readable else self.scored.judged.get(form)
+            self._at += 1
+        self._settle()
+
+    def _settle(self) -> None:
+        """An answer that has passed all heads is a head itself."""
+        if self._waiting and self._at == len(self._heads):
+            form = self._waiting.pop(0)
+            self._heads.append(form)
+            self.scored.heads[form] = form
+            self._at = 0
+
+
+def _request(prompt: str, inputs: dict[str, str], question: Question, config: ScoringConfig, seed: int) -> Request:
+    return Request(
+        prompt=prompt,
+        inputs=inputs,
+        seed=make_seed(seed, prompt, question.question_id, *inputs.values()),
+        samples=config.votes,
+        affinity=question.question_id,
+    )
+
+
+def _vote(answered: Completion | Refused) -> bool | None:
+    """The majority of the readable verdicts; a draw is "not equal", none readable is None."""
+    if isinstance(answered, Refused):
+        return None
+    said = [verdict for choice in answered.choices if (verdict := read_verdict(choice.content)) is not None]
+    return 2 * sum(said) > len(said) if said else None
+
+
+def read_verdict(content: str) -> bool | None:
+    """What a judge's reply says; None where it cannot be read.
+
+    The whole reply must be the verdict: a search for a word anywhere finds the "true" of "not true".
+    """
+    text = content.rpartition("</think>")[2].strip()
+    fenced = _FENCE.match(text)
+    text = fenced[1] if fenced else text
+    try:
+        reply = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        plain = _PLAIN.match(text)
+        return plain[1].lower() in ("true", "yes") if plain else None
+    equal = reply.get("equal") if isinstance(reply, dict) else reply
+    return equal if isinstance(equal, bool) else None
+
+
+def _verdicts(scored: _Scored, model: str) -> Iterator[Verdict]:
+    sizes: dict[str, int] = {}
+    for member, head in scored.heads.items():
+        sizes[head] = sizes.get(head, 0) + scored.sizes[member]
+    groups = {head: number for number, head in enumerate(sorted(sizes, key=lambda head: (-sizes[head], head)))}
+    for trace in scored.traces:
+        form = normalize(trace.answer) if is_valid(trace) and trace.answer is not None else None
+        exact = form is not None and scored.exact[form]
+        judged = scored.judged.get(form) if form is not None else None
+        yield Verdict(
+            trace_id=trace.trace_id,
+            question_id=trace.question_id,
+            sample=trace.sample,
+            valid=form is not None,
+            exact_match=exact,
+            judge=judged,
+            correct=form in scored.right,
+            answer_group=groups[scored.heads[form]] if form is not None else None,
+            evidence_cited=evidence_cited(scored.question, trace),
+            model=model,
+        )
+
+
+def evidence_cited(question: Question, trace: Trace) -> float:
+    """Share of the question's quotes that the trace cites, 0 to 1; 0 where there is no evidence."""
+    if not question.evidence:
+        return 0.0
+    text = " ".join(f"{trace.reasoning} {trace.content}".split())
+    cited = 0
+    for evidence in question.evidence:
+        quote = " ".join(evidence.quote.split())
+        cited += quote in text or fuzz.partial_ratio(quote, text, score_cutoff=_CITED) > 0
+    return cited / len(question.evidence)

@@ -1,0 +1,277 @@
+"""Each check rejects what it is meant for and lets the rest through."""
+
+import re
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from longhop.engines import Choice, Completion, Request
+from longhop.errors import Refused
+from longhop.inference import Inference
+from longhop.recipe import ChecksConfig, QuestionsConfig
+from longhop.records import Context, ContextDocument, Evidence, Question, Step
+from longhop.stages.checks import check_questions, excerpt
+
+FIRST = "Ines Halvorsen memorised every rock of the sound."
+SECOND = "Ines Halvorsen paid 340 crowns. Tobias Reeve paid 290 crowns."
+TEXT = f"{FIRST}\n{SECOND}\n"
+
+
+def document(name: str, body: str) -> ContextDocument:
+    start = TEXT.index(body)
+    return ContextDocument(
+        document_id=name,
+        kind="book",
+        title=name.title(),
+        source=f"{name}.txt",
+        license=None,
+        start=start,
+        end=start + len(body),
+        n_tokens=9,
+    )
+
+
+CONTEXT = Context(
+    context_id="c",
+    split="train",
+    target_tokens=64,
+    n_tokens=30,
+    text=TEXT,
+    documents=[document("pilot", FIRST), document("ledger", SECOND)],
+)
+
+
+def quote(name: str, words: str, score: float = 1.0) -> Evidence:
+    start = TEXT.index(words)
+    return Evidence(document_id=name, quote=words, start=start, end=start + len(words), score=score)
+
+
+GOOD = Question(
+    question_id="q",
+    context_id="c",
+    kind="bridge",
+    question="Whoever memorised every rock of the sound paid how many crowns?",
+    reference_answer="340",
+    aliases=["340 crowns"],
+    answer_type="number",
+    n_steps=2,
+    steps=[
+        Step(question="Who memorised every rock?", answer="Ines Halvorsen", evidence=[0], uses=[]),
+        Step(question="How many crowns did she pay?", answer="340", evidence=[1], uses=[0]),
+    ],
+    evidence=[quote("pilot", FIRST), quote("ledger", "Ines Halvorsen paid 340 crowns.")],
+    checks=[],
+    accepted=False,
+    rejected_by=None,
+    model="w",
+)
+
+Reader = Callable[[Request], list[str]]
+
+
+class Scripted:
+    """Answers what a function of the request says."""
+
+    model = "scripted"
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.sent: list[Request] = []
+
+    def key(self, request: Request) -> str:
+        return str(request)
+
+    async def complete(self, request: Request) -> Completion:
+        self.sent.append(request)
+        said = self.reader(request)
+        return Completion(
+            choices=tuple(Choice(content=f"Answer: {said[i % len(said)]}") for i in range(request.samples))
+        )
+
+
+def needs_both(request: Request) -> list[str]:
+    """Right exactly when both documents are shown."""
+    context = request.inputs["context"]
+    return ["340"] if FIRST in context and "340" in context else ["290"]
+
+
+def check(
+    *questions: Question,
+    reader: Reader = needs_both,
+    config: QuestionsConfig | None = None,
+    **checks: object,
+) -> list[Question]:
+    return list(
+        check_questions(
+            [(CONTEXT, questions)],
+            config or QuestionsConfig(),
+            ChecksConfig.model_validate(checks),
+            Inference(Scripted(reader)),
+            lambda text: len(text.split()),
+            seed=1,
+        )
+    )
+
+
+def test_a_good_question_passes_every_check() -> None:
+    """The checks stand on the question in their order, cheap before dear."""
+    (question,) = check(GOOD)
+    assert question.accepted
+    assert question.rejected_by is None
+    assert [c.name for c in question.checks] == [
+        "steps",
+        "connected",
+        "one_question",
+        "no_pointing",
+        "bridge_hidden",
+        "answer_hidden",
+        "evidence",
+        "documents",
+        "duplicate",
+        "closed_book",
+        "single_document",
+        "answerable",
+    ]
+    assert all(c.passed for c in question.checks)
+
+
+def changed(**fields: object) -> Question:
+    return msgspec.structs.replace(GOOD, **fields)
+
+
+def steps(*uses: list[int], evidence: list[list[int]] | None = None) -> list[Step]:
+    return [
+        Step(question="?", answer="7", evidence=evidence[n] if evidence else [0], uses=use)
+        for n, use in enumerate(uses)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "says"),
+    [
+        (changed(n_steps=1), "steps", "1 steps, expected 2 to 7"),
+        (changed(reference_answer=" "), "steps", "empty"),
+        (changed(reference_answer="x" * 300), "steps", "300 characters"),
+        (changed(steps=steps([], [])), "connected", "no later step uses step 0"),
+        (changed(steps=steps([1], [0])), "connected", "does not come before it"),
+        (changed(steps=steps([], [0], evidence=[[], [0]])), "connected", "neither evidence"),
+        (changed(question="Who paid? How many crowns?"), "one_question", "2 question marks"),
+        (changed(question="What does document 2 say?"), "no_pointing", "document 2"),
+        (changed(question="What do both documents say?"), "no_pointing", "both documents"),
+        (changed(question="How many crowns did Ines Halvorsen pay?"), "bridge_hidden", "Ines Halvorsen"),
+        (changed(question="Did the pilot pay 340 crowns?"), "answer_hidden", "340"),
+        (changed(evidence=[]), "evidence", "no evidence"),
+        (changed(evidence=[quote("pilot", FIRST), quote("ledger", SECOND, 0.7)]), "evidence", "0.70, expected 0.90"),
+        (changed(evidence=[quote("pilot", FIRST)] * 2), "documents", "1 documents, expected 2"),
+    ],
+)
+def test_form_and_evidence(question: Question, name: str, says: str) -> None:
+    """What is wrong in form is rejected by the check of that name, in words, before anyone is asked."""
+    engine = Scripted(needs_both)
+    (checked,) = check_questions(
+        [(CONTEXT, [question])], QuestionsConfig(), ChecksConfig(), Inference(engine), len, seed=1
+    )
+    assert checked.rejected_by == name
+    assert says in checked.checks[-1].detail
+    assert engine.sent == []
+
+
+def test_options_of_a_comparison_may_stand_in_the_question() -> None:
+    """`Who paid more, Ines Halvorsen or Tobias Reeve?` says its answer by nature."""
+    (question,) = check(
+        changed(
+            kind="comparison",
+            question="Who paid more, Ines Halvorsen or Tobias Reeve?",
+            reference_answer="Ines Halvorsen",
+            aliases=[],
+        ),
+        closed_book=0,
+        single_document=False,
+        answerable=False,
+    )
+    assert question.accepted
+
+
+def test_a_question_that_says_the_same_as_an_earlier_one_is_a_duplicate() -> None:
+    """The first of two stays."""
+    twin = changed(question_id="q2", question=GOOD.question.replace("Whoever", "Who ever"))
+    first, second = check(GOOD, twin)
+    assert first.accepted
+    assert second.rejected_by == "duplicate"
+
+
+@pytest.mark.parametrize(
+    ("reader", "name"),
+    [
+        (lambda _: ["340"], "closed_book"),
+        (lambda r: ["340"] if r.inputs["context"] else ["unknown"], "single_document"),
+        (lambda r: ["340"] if "340" in r.inputs["context"] else ["unknown"], "single_document"),
+        (lambda _: ["unknown"], "answerable"),
+        (lambda r: needs_both(r) if FIRST not in r.inputs["context"] else ["340", "290", "290"], "answerable"),
+    ],
+)
+def test_what_the_reader_is_asked(reader: Reader, name: str) -> None:
+    """Known by heart, answered by one document, or not by both: each is caught by its check."""
+    (question,) = check(GOOD, reader=reader)
+    assert question.rejected_by == name
+
+
+def test_one_lucky_guess_of_three_proves_nothing() -> None:
+    """Two right tries of three reject an open answer, one does not."""
+    (question,) = check(
+        GOOD,
+        reader=lambda r: (
+            ["340"] if FIRST in r.inputs["context"] and "340" in r.inputs["context"] else ["340", "290", "290"]
+        ),
+    )
+    assert question.accepted
+
+
+def test_few_options_are_tried_five_times() -> None:
+    """Four lucky guesses of five reject no comparison."""
+    comparison = changed(kind="comparison")
+    lucky = ["340", "340", "340", "340", "290"]
+    (question,) = check(comparison, reader=lambda _: lucky)
+    assert question.accepted
+    (question,) = check(comparison, reader=lambda _: ["340"])
+    assert question.rejected_by == "closed_book"
+
+
+def test_an_alias_counts_as_right() -> None:
+    """The reader that says `340 crowns` is right."""
+    (question,) = check(GOOD, reader=lambda r: ["340 crowns"] if needs_both(r) == ["340"] else ["unknown"])
+    assert question.accepted
+
+
+def test_checks_can_be_switched_off() -> None:
+    """Without the checks that ask, nobody is asked."""
+
+    def never(_: Request) -> list[str]:
+        raise AssertionError
+
+    (question,) = check(GOOD, reader=never, closed_book=0, single_document=False, answerable=False)
+    assert question.accepted
+
+
+def test_a_reader_that_refuses_leaves_the_question_out() -> None:
+    """What could not be checked is not accepted, and the engine's words are kept."""
+
+    def refuse(_: Request) -> list[str]:
+        raise Refused("content", "no such words")
+
+    (question,) = check(GOOD, reader=refuse)
+    assert question.rejected_by == "closed_book"
+    assert "no such words" in question.checks[-1].detail
+
+
+def test_an_excerpt_keeps_evidence_within_the_budget() -> None:
+    """Paragraphs with evidence come first, gaps are marked, the budget holds."""
+    paragraphs = [f"Paragraph {n} " + "word " * 20 for n in range(50)]
+    text = "\n\n".join(paragraphs)
+    span = text.index("Paragraph 30 ")
+    part = excerpt(text, 0, len(text), [(span, span + 10)], frozenset(), 100, lambda t: len(t.split()))
+    assert "Paragraph 30 " in part
+    assert len(part.split()) <= 110
+    assert "[…]" in part
+    assert len(re.findall("Paragraph", part)) >= 3
