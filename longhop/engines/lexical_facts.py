@@ -60,10 +60,11 @@ _VALUE = re.compile(
     r"""^\s*(?:[:=]|:=|=>)?\s*(?P<value>-?\d[\d_]*(?:\.\d+)?|"[^"]{2,60}"|'[^']{2,60}')\s*[,;})\]]*\s*(?:#.*|//.*)?$"""
 )
 _NOUNS = (
-    "light lighthouse basin quay mole pier narrows sound island bay harbour burn port company office board guild yard "
+    "light lighthouse basin quay mole pier narrows sound island bay harbour port company office board guild yard "
     "society fund archive observatory vault station institute museum school college university library river lake "
     "mount mountain valley street road bridge castle abbey church chapel mill farm house hall inn tower gate hotel "
-    "bank ship boat ferry ledger chart survey method algorithm network model engine dataset"
+    "bank ship boat ferry ledger chart survey method algorithm network model engine dataset "
+    "burn barley wheat oats rye bean kale"
 ).split()
 _KINDS = {noun: noun for noun in _NOUNS} | dict.fromkeys("ferries lines brothers sons works mills".split(), "company")
 _KINDS |= dict.fromkeys("islands hills mountains".split(), "place")
@@ -238,7 +239,7 @@ def _assigned(index: ContextIndex, place: Place, unit: Unit, mention: Mention) -
         where, words = (f"`{container}`", content_words(container)) if container else ("the code", frozenset[str]())
         quoted = value["value"][0] in "\"'"
         answer = value["value"].strip("\"'") if quoted else value["value"].replace("_", "")
-        clear = 3.5 if container or is_identifier(name) else 0.5
+        clear = 2.6 if container or is_identifier(name) else 0.5
         yield fact(f"which value does {where} give for ", answer, "text" if quoted else "number", words, clear)
     elif extends := re.match(r"class\s+(\w+)\s*\(\s*(?:[\w.]+\.)?$", line[: mention.start]):
         yield fact("which class extends ", extends[1], "identifier", content_words("class extends"), 2.0)
@@ -384,9 +385,10 @@ def _kind_of(index: ContextIndex, name: str) -> str:
         person += before.endswith((" by ", " and ")) or _PERSONAL.search(after) is not None
         person += any(re.match(r"(?:She|He|Her|His)\b", unit.text) is not None for unit in following)
         person -= 2 * (re.match(r"[^.]{0,60}\bits?\b", after) is not None)
-    if the or (person <= 0 and place <= 0):
-        return "one"
-    return "place" if place > person else "person"
+    if place > max(the, person, 0):
+        return "place"
+    # Ships, crops and instruments take an article, persons do not.
+    return "person" if " " in name and not the and person >= 0 else "one"
 
 
 _PERSONAL = re.compile(

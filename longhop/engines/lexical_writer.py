@@ -28,7 +28,7 @@ KINDS = ("bridge", "comparison", "calculation")
 _MOST_NAMES = 400  # candidates read closely; a context of a million tokens has thousands
 _LEAST_QUALITY = 0.5
 _MOST_DOCUMENTS = 4  # a name that stands everywhere bridges nothing
-_ADDS_UP = re.compile(
+_NOT_SUMMED = re.compile(
     r"\b(?:metre|meter|feet|foot|degree|knot|km|m|cm|mm|°C|percent|o'clock|hertz|volt|tonne|bar)s?\b", re.IGNORECASE
 )
 _STATES = re.compile(r"^\s*(?:was|is|were|are|has|have|measures?|stands?|reached|reaches|weighs?|lies|holds?)\b")
@@ -253,7 +253,7 @@ def _calculate(first: _Hop, second: _Hop, one: float, two: float) -> Iterator[Dr
         )
         noun = "years"
         last = f"How many years lie between {fact.answer} and {second.fact.answer}?"
-    elif _ADDS_UP.search(fact.noun) or _STATES.search(fact.after):
+    elif _NOT_SUMMED.search(fact.noun) or _STATES.search(fact.after) or " per " in fact.after:
         return
     else:
         answer, noun = _text(one + two), fact.noun

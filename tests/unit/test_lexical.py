@@ -20,8 +20,8 @@ of her dinner. Nobody else was at sea.
 """
 LEDGER = """The Ledger
 
-Ines Halvorsen paid 340 crowns into the chest. Tobias Reeve paid 290 crowns into the chest. Marta Quill paid 415 crowns \
-into the chest. Then there was soup.
+Ines Halvorsen paid 340 crowns into the chest. Tobias Reeve paid 290 crowns into the chest. Marta Quill paid 415 \
+crowns into the chest. Then there was soup.
 
 Ines Halvorsen was trained by Orla Penhallow. Tobias Reeve was trained by Jorunn Pike.
 """
@@ -120,7 +120,7 @@ def test_without_documents_the_reader_knows_nothing() -> None:
 
 def test_one_document_alone_does_not_tell_who_is_meant() -> None:
     """With the ledger alone the reader picks among those who paid."""
-    question = "The person who memorised every rock of the sound by tasting the mud paid how many crowns into the chest?"
+    question = "The person who memorised every rock of the sound by tasting mud paid how many crowns into the chest?"
     assert answers(question, DOCUMENTS).count("340") >= 5
     assert len(set(answers(question, DOCUMENTS[1:2]))) > 1
 

@@ -1,0 +1,234 @@
+"""Traces are scored against the reference or among themselves, never through chains of verdicts."""
+
+import itertools
+import json
+import random
+from collections.abc import Callable
+
+import pytest
+
+from longhop.engines import Choice, Completion, Request
+from longhop.errors import Refused
+from longhop.inference import Inference
+from longhop.recipe import ScoringConfig, SelectionConfig
+from longhop.records import Evidence, Question, Trace, Verdict, make_id
+from longhop.stages.verdicts import evidence_cited, read_verdict, score_traces
+
+QUESTION = Question(
+    question_id="q",
+    context_id="c",
+    kind="bridge",
+    question="Who?",
+    reference_answer="Ines Halvorsen",
+    aliases=["I. Halvorsen"],
+    answer_type="name",
+    n_steps=2,
+    steps=[],
+    evidence=[
+        Evidence(document_id="d", quote="She memorised every rock\nof the sound.", start=0, end=9, score=1.0),
+        Evidence(document_id="e", quote="Nobody else paid 340 crowns into the chest.", start=9, end=19, score=1.0),
+    ],
+    checks=[],
+    accepted=True,
+    rejected_by=None,
+    model="w",
+)
+
+Judge = Callable[[str, str], str]
+
+
+class Scripted:
+    """A judge that says what a function of the two answers says."""
+
+    model = "judge"
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self.asked: list[tuple[str, str]] = []
+
+    def key(self, request: Request) -> str:
+        return str(request)
+
+    async def complete(self, request: Request) -> Completion:
+        inputs = request.inputs
+        pair = (
+            (inputs["reference"], inputs["answer"])
+            if request.prompt == "judge"
+            else (inputs["first"], inputs["second"])
+        )
+        self.asked.append(pair)
+        said = self.judge(*pair).split("|")
+        return Completion(choices=tuple(Choice(content=said[i % len(said)]) for i in range(request.samples)))
+
+
+def traces(*answers: str | None) -> list[Trace]:
+    return [
+        Trace(
+            trace_id=make_id("q", sample),
+            question_id="q",
+            sample=sample,
+            reasoning="",
+            content=f"Answer: {answer}",
+            answer=answer,
+            n_tokens=10,
+            finish_reason="stop",
+            model="r",
+        )
+        for sample, answer in enumerate(answers)
+    ]
+
+
+def same_first_letter(first: str, second: str) -> str:
+    return json.dumps({"equal": first[:1].lower() == second[:1].lower()})
+
+
+def score(
+    rows: list[Trace], judge: Judge = same_first_letter, *, must_match: bool = True, **scoring: object
+) -> tuple[list[Verdict], Scripted]:
+    engine = Scripted(judge)
+    verdicts = score_traces(
+        [(QUESTION, rows)],
+        ScoringConfig.model_validate(scoring),
+        SelectionConfig(must_match_reference=must_match),
+        Inference(engine),
+        seed=1,
+    )
+    return list(verdicts), engine
+
+
+def test_the_judge_is_asked_once_a_distinct_answer_that_is_no_exact_match() -> None:
+    """Equal answers cost one request, exact ones none."""
+    verdicts, engine = score(traces("Ines Halvorsen", "ines halvorsen.", "Ines", "INES", "Tobias", None))
+    assert engine.asked == [("Ines Halvorsen", "INES"), ("Ines Halvorsen", "Tobias")]
+    assert [v.exact_match for v in verdicts] == [True, True, False, False, False, False]
+    assert [v.judge for v in verdicts] == [None, None, True, True, False, None]
+    assert [v.correct for v in verdicts] == [True, True, True, True, False, False]
+    assert [v.answer_group for v in verdicts] == [0, 0, 0, 0, 1, None]
+
+
+def test_an_alias_is_an_exact_match() -> None:
+    """Whatever alias is given, nobody is asked."""
+    verdicts, engine = score(traces("I. Halvorsen"))
+    assert (verdicts[0].exact_match, engine.asked) == (True, [])
+
+
+def test_a_trace_that_was_cut_off_is_invalid() -> None:
+    """Even if it states an answer."""
+    (cut,) = traces("Ines Halvorsen")
+    rows = [Trace(**{f: getattr(cut, f) for f in cut.__struct_fields__} | {"finish_reason": "length"})]
+    (verdict,), _ = score(rows)
+    assert (verdict.valid, verdict.correct, verdict.answer_group) == (False, False, None)
+
+
+@pytest.mark.parametrize(("ask", "asked"), [("never", 0), ("when_no_exact_match", 1), ("always", 2)])
+def test_when_the_judge_is_asked(ask: str, asked: int) -> None:
+    """As the recipe says."""
+    _, engine = score(traces("Ines Halvorsen", "Ines"), ask=ask)
+    assert len(engine.asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("said", "judged"),
+    [
+        ('{"equal": true}|{"equal": true}|{"equal": false}', True),
+        ('{"equal": true}|{"equal": false}|rubbish', False),
+        ("rubbish|rubbish|{}", None),
+    ],
+)
+def test_several_votes_take_the_majority_of_the_readable(said: str, *, judged: bool | None) -> None:
+    """A draw is not equal, none readable is null and not equal."""
+    verdicts, _ = score(traces("Ines"), lambda *_: said, votes=3)
+    assert verdicts[0].judge is judged
+    assert verdicts[0].correct is bool(judged)
+
+
+def test_a_judge_that_refuses_is_null() -> None:
+    """A refusal is no verdict."""
+
+    def refuse(*_: str) -> str:
+        raise Refused("content", "no")
+
+    verdicts, _ = score(traces("Ines"), refuse)
+    assert (verdicts[0].judge, verdicts[0].correct) == (None, False)
+
+
+def test_without_a_reference_answers_join_the_first_head_they_equal() -> None:
+    """Heads by size, both orders asked; the reference is noted and not followed."""
+    verdicts, engine = score(traces("tobias", "tobias", "Tom", "Marta"), must_match=False)
+    assert [v.answer_group for v in verdicts] == [0, 0, 0, 1]
+    assert [v.judge for v in verdicts] == [None, None, True, False]
+    assert not any(v.correct for v in verdicts)
+    assert ("tobias", "Tom") in engine.asked
+    assert ("Tom", "tobias") in engine.asked
+
+
+def test_both_orders_must_agree() -> None:
+    """A judge that prefers what comes first merges nothing."""
+    verdicts, _ = score(traces("a", "b"), lambda first, _: json.dumps({"equal": first == "a"}), must_match=False)
+    assert {v.answer_group for v in verdicts} == {0, 1}
+
+
+def test_there_are_no_chains() -> None:
+    """A equals B, B equals C, but C is compared with the head A only."""
+    near = {frozenset("ab"), frozenset("bc")}
+    verdicts, _ = score(
+        traces("a", "a", "a", "b", "b", "c"),
+        lambda first, second: json.dumps({"equal": frozenset((first, second)) in near}),
+        must_match=False,
+    )
+    assert [v.answer_group for v in verdicts] == [0, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("must_match", [True, False])
+def test_the_order_of_traces_does_not_matter(*, must_match: bool) -> None:
+    """Every permutation gives each trace the same verdict."""
+    rows = traces("Ines", "Ivo", "tobias", "Tom", "Marta", None, "marta", "Tobias")
+    expected, _ = score(rows, must_match=must_match)
+    by_id = {verdict.trace_id: verdict for verdict in expected}
+    for seed in range(20):
+        shuffled = random.Random(seed).sample(rows, len(rows))
+        verdicts, _ = score(shuffled, must_match=must_match)
+        assert {verdict.trace_id: verdict for verdict in verdicts} == by_id
+
+
+@pytest.mark.parametrize(
+    ("content", "verdict"),
+    [
+        ('{"equal": true}', True),
+        ('```json\n{"equal": false}\n```', False),
+        ("<think>maybe true</think>\nfalse", False),
+        ("Yes.", True),
+        ("equal: no", False),
+        ("It is not true that they are equal.", None),
+        ("true or false", None),
+        ('{"equal": "true"}', None),
+        ("", None),
+    ],
+)
+def test_a_verdict_is_read_whole_or_not_at_all(content: str, *, verdict: bool | None) -> None:
+    """A search for a word anywhere would find the true of "not true"."""
+    assert read_verdict(content) is verdict
+
+
+def test_evidence_is_cited_when_its_words_are() -> None:
+    """Line breaks and small slips do not matter, other words do."""
+    (row,) = traces("x")
+    fields = {f: getattr(row, f) for f in row.__struct_fields__}
+    cites = Trace(**fields | {"reasoning": 'It says: "She memorized every rock of the sound." So it is Ines.'})
+    assert evidence_cited(QUESTION, cites) == 0.5
+    assert evidence_cited(QUESTION, row) == 0
+
+
+def test_groups_are_the_same_however_many_questions_go_together() -> None:
+    """Batches of rounds do not mix questions."""
+    pairs = list(itertools.repeat((QUESTION, traces("Ines", "Tom", "tobias")), 130))
+    verdicts = list(
+        score_traces(
+            pairs,
+            ScoringConfig(),
+            SelectionConfig(must_match_reference=False),
+            Inference(Scripted(same_first_letter)),
+            seed=1,
+        )
+    )
+    assert [v.answer_group for v in verdicts[:3]] * 130 == [v.answer_group for v in verdicts]
