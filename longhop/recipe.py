@@ -11,15 +11,29 @@ each with the key's path, what was given and what is expected. Paths in a recipe
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from longhop.errors import Problem, RecipeError
+from longhop.recipe_file import override, plain, read_yaml, shortened
+from longhop.recipe_problems import problems_of
+from longhop.recipe_whole import absolute, across, parse_tokens, same_key
 
 __all__ = [
     "ChecksConfig",
@@ -38,57 +52,59 @@ __all__ = [
     "parse_tokens",
 ]
 
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([km])?", re.IGNORECASE)
-_UNITS = {"": 1, "k": 1024, "m": 1024**2}
+_SECRET = re.compile(r"(sk|pk|hf|gsk|ghp|xai)[-_].{12,}")
 
 
-def parse_tokens(value: object) -> object:
-    """`8k` is 8192, `1m` is 1048576, `400_000` is 400000; anything else is handed back for pydantic to refuse."""
-    if isinstance(value, str):
-        match = _NUMBER.fullmatch(value.strip().replace("_", ""))
-        if match:
-            size = float(match[1]) * _UNITS[(match[2] or "").lower()]
-            return int(size) if size == int(size) else value
+def _variable(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) or _SECRET.match(value):
+        raise ValueError("the name of an environment variable that holds the secret, not the secret itself")
     return value
 
 
-Tokens = Annotated[int, BeforeValidator(parse_tokens)]
+Tokens = Annotated[int, BeforeValidator(parse_tokens), Field(le=2**40)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Text = Annotated[str, Field(min_length=1)]
+Variable = Annotated[str, AfterValidator(_variable)]
+Address = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
 
 
 class Config(BaseModel):
-    """Base of all parts of a recipe: unknown keys are refused, values cannot change afterwards."""
+    """Base of all parts of a recipe: unknown keys are refused, types are taken strictly, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Strict, so that `seed: "7"` or `samples: true` is said and not guessed.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Source(Config):
     """Where documents come from: a folder or file (`path`), or a dataset of the Hugging Face Hub (`dataset`)."""
 
     kind: Name
-    path: str | None = None
-    license: str | None = None
+    dataset: Text | None = None
+    path: Text | None = Field(None, validate_default=True)
+    license: Text | None = None
     unit: Literal["repository", "file"] = "repository"
     """For code: the whole folder as one document a repository, or one document a file."""
-    dataset: str | None = None
-    config: str | None = None
-    revision: str | None = None
-    split: str = "train"
-    text: str = "text"
+    config: Text | None = None
+    revision: Text | None = None
+    split: Text = "train"
+    text: Text = "text"
     """Column of the text, in a table or a Hub dataset."""
-    title: str | None = None
+    title: Text | None = None
     """Column of the title."""
 
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.path is None) == (self.dataset is None):
-            raise ValueError("either `path` or `dataset`")
-        return self
+    @field_validator("path")
+    @classmethod
+    def _one_place(cls, path: str | None, info: ValidationInfo) -> str | None:
+        if "dataset" in info.data and (path is None) == (info.data["dataset"] is None):
+            raise ValueError("either `path` (a folder or file) or `dataset` (of the Hugging Face Hub)")
+        return path
 
 
 class Licenses(Config):
-    allow: list[str] = Field(min_length=1)
+    """Which licences of documents are taken."""
+
+    allow: list[Text] = Field(min_length=1)
 
 
 class Splits(Config):
@@ -106,18 +122,30 @@ class Splits(Config):
 
 
 class DocumentsConfig(Config):
+    """Which documents take part."""
+
     min_tokens: Tokens = Field(200, ge=1)
     max_tokens: Tokens = Field(4_000_000, ge=1)
+    """Longer documents are left out."""
     near_duplicate: float | None = Field(0.8, gt=0, le=1)
     """Jaccard similarity of word shingles from which two documents count as the same; null: not looked for."""
     splits: Splits = Splits()
     licenses: Licenses | None = None
-    exclude: list[str] = []
+    exclude: list[Text] = []
     """Files (plain text, or JSONL with any string fields) that no document may share a 13-gram of words with."""
+
+    @field_validator("max_tokens")
+    @classmethod
+    def _range(cls, most: int, info: ValidationInfo) -> int:
+        if most < info.data.get("min_tokens", 0):
+            raise ValueError(f"at least documents.min_tokens, which is {info.data['min_tokens']}")
+        return most
 
 
 class ContextsConfig(Config):
-    lengths: dict[Tokens, Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    """Which contexts are made of the documents."""
+
+    lengths: dict[Annotated[Tokens, Field(ge=64)], Annotated[int, Field(ge=1)]] = Field(min_length=1)
     """Target length in tokens: how many contexts."""
     room: Tokens = Field(0, ge=0)
     reuse: int = Field(1, ge=1)
@@ -131,6 +159,8 @@ class ContextsConfig(Config):
 
 
 class QuestionsConfig(Config):
+    """How questions are written."""
+
     engine: str = "writer"
     per_context: int = Field(4, ge=1, le=100)
     scope: Literal["passages", "context"] = "passages"
@@ -138,14 +168,17 @@ class QuestionsConfig(Config):
     steps: Annotated[list[int], Field(min_length=2, max_length=2)] = [2, 7]
     kinds: dict[Name, Annotated[float, Field(gt=0)]] = Field({"bridge": 1}, min_length=1)
 
-    @model_validator(mode="after")
-    def _range(self) -> Self:
-        if not 1 <= self.steps[0] <= self.steps[1]:
-            raise ValueError("steps: [least, most] with 1 <= least <= most")
-        return self
+    @field_validator("steps")
+    @classmethod
+    def _range(cls, steps: list[int]) -> list[int]:
+        if not 1 <= steps[0] <= steps[1]:
+            raise ValueError("[least, most] with 1 <= least <= most")
+        return steps
 
 
 class ChecksConfig(Config):
+    """What a question must pass before traces are sampled."""
+
     engine: str = "reader"
     evidence: Share = 0.9
     """Least similarity of a quote and the passage it names."""
@@ -160,6 +193,8 @@ class ChecksConfig(Config):
 
 
 class TracesConfig(Config):
+    """How attempts at questions are sampled."""
+
     engine: str = "reader"
     samples: int = Field(8, ge=1, le=256)
     temperature: float | None = Field(1.0, ge=0)
@@ -169,12 +204,16 @@ class TracesConfig(Config):
 
 
 class ScoringConfig(Config):
+    """How answers are compared."""
+
     judge: str = "judge"
     ask: Literal["when_no_exact_match", "always", "never"] = "when_no_exact_match"
     votes: int = Field(1, ge=1)
 
 
 class SelectionConfig(Config):
+    """Which trace of a question becomes an example, if any."""
+
     rule: Literal["majority", "plurality"] = "majority"
     must_match_reference: bool = True
     ties: Literal["drop", "shortest"] = "drop"
@@ -184,34 +223,48 @@ class EngineConfig(Config):
     """How prompts are answered. `lexical` needs no model; the other keys are those of a model's server."""
 
     kind: Literal["openai", "vllm", "lexical"]
-    model: str | None = None
-    revision: str | None = None
-    urls: list[str] = []
-    key_env: str | None = None
-    headers_env: dict[str, str] = {}
+    model: Text | None = Field(None, validate_default=True)
+    revision: Text | None = None
+    urls: list[Address] = Field([], validate_default=True)
+    key_env: Variable | None = None
+    """Variable that holds the key."""
+    headers_env: dict[Text, Variable] = {}
+    """Header: variable that holds its value."""
     concurrency: int = Field(64, ge=1)
     sampling: dict[str, Any] = {}
+    """Sampling keys of every request; one that is null is not sent."""
     extra_body: dict[str, Any] = {}
     max_context: Tokens | None = Field(None, ge=1)
-    tokenizer: str | None = None
+    tokenizer: Text | None = None
+    """For fitting prompts, where it is not the recipe's."""
     timeout: float | None = Field(None, gt=0)
-    prices: dict[str, float] = {}
+    """Seconds; null: from token counts."""
+    prices: dict[str, Annotated[float, Field(ge=0)]] = {}
     exclusive: bool = False
+    """Does not stand on the GPUs together with the other engines."""
     replicas: int = Field(1, ge=1)
-    gpus: list[int] = []
+    gpus: list[Annotated[int, Field(ge=0)]] = []
     args: list[str] = []
-    command: list[str] = ["vllm", "serve"]
+    command: list[Text] = Field(["vllm", "serve"], min_length=1)
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.kind != "lexical" and not self.model:
-            raise ValueError("`model`: the name that the server knows the model by")
-        if self.kind == "openai" and not self.urls:
-            raise ValueError("`urls`: at least one address such as http://host:8000/v1")
-        return self
+    @field_validator("model")
+    @classmethod
+    def _named(cls, model: str | None, info: ValidationInfo) -> str | None:
+        if model is None and info.data.get("kind") in {"openai", "vllm"}:
+            raise ValueError("the name that the server knows the model by")
+        return model
+
+    @field_validator("urls")
+    @classmethod
+    def _reachable(cls, urls: list[str], info: ValidationInfo) -> list[str]:
+        if not urls and info.data.get("kind") == "openai":
+            raise ValueError("at least one address such as http://host:8000/v1")
+        return urls
 
 
 class DatasetConfig(Config):
+    """How the dataset is published."""
+
     license: str = "other"
     hub: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
     private: bool = True
@@ -222,9 +275,9 @@ class Recipe(Config):
     """What to build, and of what."""
 
     name: Name
-    seed: int = 0
-    tokenizer: str = "words"
-    prompts: str | None = None
+    seed: int = Field(0, ge=-(2**63), lt=2**63)
+    tokenizer: Text = "words"
+    prompts: Text | None = None
     sources: list[Source] = Field(min_length=1)
     documents: DocumentsConfig = DocumentsConfig()
     contexts: ContextsConfig
@@ -240,8 +293,18 @@ class Recipe(Config):
 
     @property
     def path(self) -> Path | None:
-        """The file that the recipe was loaded from, absolute."""
+        """The file that the recipe was loaded from, absolute; no part of what makes recipes equal."""
         return self._path
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Recipe) and self.resolved() == other.resolved()
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.resolved(), sort_keys=True))
+
+    def resolved(self) -> dict[str, Any]:
+        """All values, defaults too, as JSON has them; `Recipe.parse` makes an equal recipe of it."""
+        return self.model_dump(mode="json")
 
     @classmethod
     def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -250,9 +313,47 @@ class Recipe(Config):
         Raises:
             RecipeError: With every problem of the file and the overrides.
         """
-        raise NotImplementedError
+        file = Path(path).expanduser().absolute()
+        data, problems = read_yaml(_read(file, str(path)))
+        if problems:
+            raise RecipeError(str(path), problems)
+        return cls._parse(data, str(path), file.parent, overrides, file)
 
     @classmethod
-    def parse(cls, data: Mapping[str, Any], where: str = "recipe", base: Path | None = None) -> Recipe:
-        """Validate a mapping; relative paths are taken from `base` (default: the working folder)."""
-        raise NotImplementedError
+    def parse(
+        cls, data: Mapping[str, Any], where: str = "recipe", base: Path | None = None, overrides: Sequence[str] = ()
+    ) -> Recipe:
+        """Validate a mapping; relative paths are taken from `base` (default: the working folder).
+
+        Raises:
+            RecipeError: With everything that is wrong with the mapping and the overrides; `where` is named in it.
+        """
+        return cls._parse(data, where, base or Path.cwd(), overrides, None)
+
+    @classmethod
+    def _parse(cls, data: Any, where: str, base: Path, overrides: Sequence[str], file: Path | None) -> Recipe:
+        if not isinstance(data, Mapping):
+            expected = "a mapping of keys to values, such as `name: sample`"
+            raise RecipeError(where, [Problem("recipe", shortened(data), expected)])
+        values, problems = plain(data)
+        values, more = override(values, overrides, same_key)
+        problems += more + across(values)
+        try:
+            recipe = cls.model_validate(absolute(values, base))
+        except ValidationError as error:
+            problems = problems_of(error, cls) + problems
+        if problems:
+            raise RecipeError(where, list(dict.fromkeys(problems)))
+        recipe._path = file  # noqa: SLF001 - its own
+        return recipe
+
+
+def _read(file: Path, where: str) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        given = f"a byte that is not UTF-8 at position {error.start}"
+        raise RecipeError(where, [Problem("file", given, "text in UTF-8")]) from error
+    except (OSError, ValueError) as error:
+        given = getattr(error, "strerror", None) or str(error)
+        raise RecipeError(where, [Problem("file", shortened(given), "a YAML file that can be read")]) from error

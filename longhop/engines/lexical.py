@@ -34,7 +34,6 @@ from longhop.errors import Refused
 
 __all__ = ["LexicalEngine"]
 
-_VERSION = 1  # part of every completion's key: raise it when answers change
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -42,10 +41,14 @@ class LexicalEngine:
     """An `Engine` without a model, as writer, reader and judge."""
 
     model = "lexical"
+    version = 1
+    """Part of every key and fingerprint: raise it when answers change."""
 
     def key(self, request: Request) -> str:
         """Hash of prompt, inputs and sampling."""
-        sent = msgspec.json.encode((_VERSION, request.prompt, request.inputs, request.sampling), order="deterministic")
+        sent = msgspec.json.encode(
+            (self.version, request.prompt, request.inputs, request.sampling), order="deterministic"
+        )
         return hashlib.sha256(sent).hexdigest()
 
     async def complete(self, request: Request) -> Completion:

@@ -1,0 +1,270 @@
+"""run.json: what a run is of. The recipe as resolved, the frozen listing of its sources, fingerprints, and its growth.
+
+    >>> manifest, notes = begin(RunFolder("runs/sample"), recipe)
+    >>> manifest.fingerprints["traces"]
+    '5c0f6f2a9d1b'
+
+The plan of a run only grows. `growth` says which parts of the listing came when (the first at the beginning, others with
+`--refresh`); `history` says, for the way in which contexts are planned, which contexts were asked for in which step. What
+an earlier step planned keeps its ids and its place; a later step adds parts behind. One process writes run.json: the
+front task, before any other task begins.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from typing import Any
+
+import msgspec
+
+from longhop.errors import SourceError, StorageError
+from longhop.fingerprints import fingerprints
+from longhop.prompting import load_prompts
+from longhop.recipe import Recipe
+from longhop.records import Rejection
+from longhop.sources import SourceItem, list_source
+from longhop.sources.excluded import read_excluded
+from longhop.stages.overlap import ExcludedText
+from longhop.storage import RunFolder
+from longhop.tokens import load_tokenizer
+
+__all__ = ["ListingPart", "Manifest", "PlanStep", "begin", "load"]
+
+NAME = "run.json"
+_PART_BYTES = 32 * 1024**2
+_PART_ITEMS = 200
+_PACKAGES = ("longhop", "datasets", "huggingface_hub", "luigi", "polars", "pyarrow", "rapidfuzz", "rensa", "tokenizers")
+
+
+class ListingPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What one part of the documents is read from, and what was left out while listing."""
+
+    items: list[SourceItem]
+    left_out: list[Rejection]
+
+
+class PlanStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step in which contexts were planned."""
+
+    growth: int
+    """How many steps of `growth` its documents come from."""
+    lengths: dict[str, int]
+    """Target length in tokens: contexts in all, those of earlier steps counted in."""
+    allow_fewer: bool
+    part_size: int
+    part_tokens: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of run.json."""
+
+    name: str
+    recipe: dict[str, Any]
+    fingerprints: dict[str, str]
+    prompts: dict[str, str]
+    """Hash of each prompt."""
+    versions: dict[str, str]
+    created: str
+    refreshed: str
+    """When the sources were listed last."""
+    growth: list[tuple[int, int]]
+    """First and last + 1 of the listing's parts that each step added."""
+    history: dict[str, list[PlanStep]]
+    """Steps of planning, by the fingerprint of `context_plan`."""
+    listing: list[ListingPart]
+
+    @property
+    def steps(self) -> list[PlanStep]:
+        """The steps of planning that the recipe's contexts come from."""
+        return self.history[self.fingerprints["context_plan"]]
+
+    def loaded_recipe(self) -> Recipe:
+        """The recipe that the run is of."""
+        return Recipe.parse(self.recipe, where=NAME)
+
+
+def load(folder: RunFolder) -> Manifest:
+    """The manifest of a run that was begun.
+
+    Raises:
+        StorageError: There is none, or it is damaged.
+    """
+    manifest = _read(folder)
+    if manifest is None:
+        raise StorageError(f"{folder.url}: no run here, {NAME} is missing; `longhop build RECIPE --out DIR` makes one")
+    return manifest
+
+
+def _read(folder: RunFolder) -> Manifest | None:
+    data = folder.read_json(NAME)
+    if data is None:
+        return None
+    try:
+        return msgspec.convert(data, Manifest)
+    except msgspec.ValidationError as error:
+        raise StorageError(
+            f"{folder.url_of(NAME)}: is not of this version of longhop ({error}); build into another folder"
+        ) from error
+
+
+def begin(folder: RunFolder, recipe: Recipe, now: str, *, refresh: bool = False) -> tuple[Manifest, list[str]]:
+    """Begin a run, or go on with one: write run.json where it changes.
+
+    Args:
+        folder: The run's folder.
+        recipe: What to build.
+        now: The time, as ISO 8601 text.
+        refresh: List the sources anew. A run that was begun keeps its listing otherwise.
+
+    Returns:
+        The manifest, and what there is to say about it: what was reused, added, has vanished.
+
+    Raises:
+        StorageError: The folder belongs to a recipe of another name, or cannot be written.
+        SourceError: A source cannot be listed, or the sources of the recipe have changed without `refresh`.
+        TokenizerError, PromptError: They cannot be loaded.
+    """
+    old = _read(folder)
+    if old is not None and old.name != recipe.name:
+        raise StorageError(
+            f"{folder.url}: holds a run of the recipe `{old.name}`, this one is `{recipe.name}`; choose another --out"
+        )
+    if old is not None and not refresh and old.recipe["sources"] != recipe.resolved()["sources"]:
+        raise SourceError(
+            f"{folder.url}: the recipe's sources differ from those that this run was begun with. "
+            "Build with --refresh to add what is new; what was planned stays."
+        )
+    prompts = load_prompts(recipe.prompts)
+    made = fingerprints(
+        recipe,
+        load_tokenizer(recipe.tokenizer).fingerprint,
+        prompts.hashes,
+        ExcludedText(read_excluded(recipe.documents.exclude)).fingerprint,
+    )
+    notes: list[str] = []
+    listing, growth = (list(old.listing), list(old.growth)) if old else ([], [])
+    if old is None or refresh:
+        first = len(listing)
+        listing, added = _listed_anew(recipe, listing, notes)
+        if added:
+            growth.append((first, first + added))
+    history = dict(old.history) if old else {}
+    history[made["context_plan"]] = _grown(
+        folder, made["context_plan"], history.get(made["context_plan"], []), recipe, len(growth), notes
+    )
+    manifest = Manifest(
+        name=recipe.name,
+        recipe=recipe.resolved(),
+        fingerprints=made,
+        prompts=prompts.hashes,
+        versions=old.versions if old else _versions(),
+        created=old.created if old else now,
+        refreshed=now if old is None or refresh else old.refreshed,
+        growth=growth,
+        history=history,
+        listing=listing,
+    )
+    if manifest != old:
+        folder.write_json(NAME, manifest)
+    return manifest, notes
+
+
+def _identity(item: SourceItem) -> SourceItem:
+    """An item without the place where it lies: a corpus that was moved is the same corpus."""
+    return msgspec.structs.replace(item, location="", root="")
+
+
+def _listed_anew(recipe: Recipe, listing: list[ListingPart], notes: list[str]) -> tuple[list[ListingPart], int]:
+    """The listing with the places where its items lie now, and with parts of new items behind it; how many those are."""
+    entries = [entry for source in recipe.sources for entry in list_source(source)]
+    present = {_identity(entry): entry for entry in reversed(entries) if isinstance(entry, SourceItem)}
+    known = {_identity(item) for part in listing for item in part.items}
+    said = {rejection for part in listing for rejection in part.left_out}
+    kept = [
+        msgspec.structs.replace(part, items=[present.get(_identity(item), item) for item in part.items])
+        for part in listing
+    ]
+    added = list(_parts_of(entries, known, said))
+    if listing:
+        names, listed = {item.path for item in known}, {item.path for item in present}
+        new = [item for part in added for item in part.items]
+        changed = sum(item.path in names for item in new)
+        vanished = sum(item.path not in listed for item in known)
+        notes.append(
+            f"sources listed anew: {len(new) - changed} new, {changed} changed (taken as new documents), "
+            f"{vanished} vanished (they stay in the run)"
+        )
+    return kept + added, len(added)
+
+
+def _parts_of(
+    entries: list[SourceItem | Rejection], known: set[SourceItem], said: set[Rejection]
+) -> Iterator[ListingPart]:
+    """Items that are not known yet, in parts that one task reads in reasonable time."""
+    taken = set(known)
+    items: list[SourceItem] = []
+    left_out: list[Rejection] = []
+    size = 0
+    for entry in entries:
+        if isinstance(entry, Rejection):
+            if entry not in said:
+                left_out.append(entry)
+            continue
+        identity = _identity(entry)
+        if identity in taken:
+            continue
+        taken.add(identity)
+        if items and (len(items) >= _PART_ITEMS or size + entry.size > _PART_BYTES):
+            yield ListingPart(items=items, left_out=left_out)
+            items, left_out, size = [], [], 0
+        items.append(entry)
+        size += entry.size
+    if items or left_out:
+        yield ListingPart(items=items, left_out=left_out)
+
+
+def _grown(
+    folder: RunFolder, fingerprint: str, steps: list[PlanStep], recipe: Recipe, growth: int, notes: list[str]
+) -> list[PlanStep]:
+    """The steps of planning, with one more where more is asked for than was planned."""
+    # A step that was never planned, because it failed or was changed before, binds nobody.
+    planned = [step for number, step in enumerate(steps) if folder.has_part("context_plan", fingerprint, number)]
+    before = planned[-1].lengths if planned else {}
+    asked = {str(length): count for length, count in sorted(recipe.contexts.lengths.items())}
+    lengths = {
+        length: max(asked.get(length, 0), before.get(length, 0)) for length in sorted({*asked, *before}, key=int)
+    }
+    fewer = [length for length in before if asked.get(length, 0) < before[length]]
+    if fewer:
+        listed = ", ".join(f"{before[length]} of {int(length):,} tokens" for length in fewer)
+        notes.append(f"fewer contexts asked for than planned; those that are planned stay: {listed}")
+    step = PlanStep(
+        growth=growth,
+        lengths=lengths,
+        allow_fewer=recipe.contexts.allow_fewer,
+        part_size=recipe.contexts.part_size,
+        part_tokens=recipe.contexts.part_tokens,
+    )
+    more_documents = bool(planned) and planned[-1].growth < growth and planned[-1].allow_fewer
+    if planned and lengths == before and not more_documents:
+        return planned
+    if planned:
+        more = ", ".join(
+            f"{lengths[length] - before.get(length, 0)} of {int(length):,} tokens"
+            for length in lengths
+            if lengths[length] > before.get(length, 0)
+        )
+        notes.append(f"the plan grows: {more or 'what new documents can fill'}; what was planned is kept")
+    return [*planned, step]
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,67 @@
+"""The upload: a dataset folder becomes one commit of a repository on the Hugging Face Hub.
+
+    >>> push(Path("runs/sample/dataset"), "org/name", private=True)
+    'https://huggingface.co/datasets/org/name/commit/0a1b2c…'
+
+The real client does the work; `HF_ENDPOINT` and `HF_TOKEN` are read from the environment by it, and no token is ever
+part of a message.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalTokenNotFoundError
+
+from longhop.errors import PublishError
+
+__all__ = ["push"]
+
+_REASONS = {
+    401: "the Hub knows no such token; log in with `hf auth login` or set HF_TOKEN",
+    403: "the token may not write there; make one with write access to this repository",
+    404: "the Hub has no such owner or repository, or the token may not see it",
+}
+
+
+def push(folder: Path, repo: str, *, private: bool = True, revision: str | None = None) -> str:
+    """Upload a dataset folder in one commit; the repository is made where it does not exist.
+
+    Args:
+        folder: The dataset folder of a run.
+        repo: `owner/name`.
+        private: Whether a repository that is made is private.
+        revision: Branch to commit to; the main one where None.
+
+    Returns:
+        Address of the commit.
+
+    Raises:
+        PublishError: Nothing to upload, no access, or no connection.
+    """
+    if not (folder / "README.md").is_file():
+        raise PublishError(f"{folder}: no dataset here; build the run to its end first")
+    api = HfApi(library_name="longhop")
+    try:
+        api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
+        if revision is not None:
+            api.create_branch(repo, repo_type="dataset", branch=revision, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=repo,
+            repo_type="dataset",
+            folder_path=folder,
+            revision=revision,
+            commit_message="Dataset built with longhop",
+        )
+    except HFValidationError as error:
+        raise PublishError(f"{repo}: is no name of a repository; expected owner/name ({error})") from error
+    except LocalTokenNotFoundError as error:
+        raise PublishError(f"{repo}: no token; log in with `hf auth login` or set HF_TOKEN") from error
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else None
+        reason = _REASONS.get(status or 0, f"the Hub answered {status}: {error.server_message or 'no reason given'}")
+        raise PublishError(f"{repo}: {reason}") from error
+    except (HTTPError, OSError) as error:
+        raise PublishError(f"{repo}: the Hub at {api.endpoint} cannot be reached: {error}") from error
+    return str(commit.commit_url)

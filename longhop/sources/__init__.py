@@ -1,0 +1,81 @@
+"""Sources: where documents come from, listed first and read later.
+
+    >>> for item in list_source(Source(kind="book", path="data/sample/books")):
+    ...     for document in read_item(item):
+    ...         print(document.title, len(document.text))
+
+`list_source` says what there is (items with content hashes, for `run.json`) and what is left out; `read_item` reads one
+item, on any worker and at any later time. A file that has changed since it was listed is not read: the run stands for
+what was listed.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from pathlib import Path
+
+from longhop.errors import SourceError
+from longhop.recipe import Source
+from longhop.records import Rejection
+from longhop.sources.items import SourceItem
+from longhop.sources.listing import list_code, list_folder, list_prose_file
+from longhop.sources.reading import read_item
+from longhop.sources.tables import hub_item
+
+__all__ = ["SourceItem", "list_source", "read_item"]
+
+
+def list_source(source: Source) -> Iterator[SourceItem | Rejection]:
+    """What a source holds, in the order of names; what it holds and longhop does not read comes as rejections.
+
+    Raises:
+        SourceError: The source is missing, unreadable, or holds no document; a table lacks the column that was named.
+    """
+    if source.dataset is not None:
+        name = source.dataset if source.config is None else f"{source.dataset}/{source.config}"
+        yield hub_item(
+            SourceItem(
+                kind=source.kind,
+                format="hub",
+                path=f"{name}/{source.split}",
+                location=source.dataset,
+                sha="",
+                size=0,
+                license=source.license,
+                text=source.text,
+                title=source.title,
+                config=source.config,
+                revision=source.revision,
+                split=source.split,
+            )
+        )
+        return
+    assert source.path is not None
+    found = 0
+    for path in _paths(source.path):
+        for entry in _list_path(path, source):
+            found += isinstance(entry, SourceItem)
+            yield entry
+    if not found:
+        what = "source files" if source.kind == "code" else ".txt, .md, .tex, .jsonl or .parquet files"
+        raise SourceError(f"source {source.path}: no readable document. Put {what} there, or name another path.")
+
+
+def _paths(given: str) -> list[Path]:
+    path = Path(given).expanduser()
+    if path.exists():
+        return [path]
+    if glob.has_magic(given):
+        paths = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
+        if paths:
+            return paths
+        raise SourceError(f"source {given}: nothing matches this pattern. Correct `path` in the recipe.")
+    raise SourceError(f"source {given}: no such file or folder. Correct `path` in the recipe.")
+
+
+def _list_path(path: Path, source: Source) -> Iterator[SourceItem | Rejection]:
+    path = path.resolve()
+    if path.is_dir():
+        return list_code(path, source) if source.kind == "code" else list_folder(path, source)
+    return list_prose_file(path, source)

@@ -1,0 +1,90 @@
+"""Walks a folder: every file below it, in the order of their names, and what is not followed.
+
+    >>> [entry.name for entry in walk(Path("data/sample/books"))][:2]
+    ['drowned_shelves.md', 'ferry_strike.txt']
+
+Hidden files and folders are passed over, and so are Python's caches. Symbolic links are not followed, wherever they
+lead: what they point to within the source is listed at its own place, and what lies outside was not asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from longhop.errors import SourceError
+from longhop.records import Rejection
+from longhop.sources.items import name_of, rejected
+
+__all__ = ["children", "read_bytes", "walk"]
+
+
+def children(
+    folder: Path, root: Path | None = None, leave_out: Callable[[Path], str | None] | None = None
+) -> Iterator[Path | Rejection]:
+    """Files and folders of `folder`, sorted by name; what is left out comes as a rejection.
+
+    Args:
+        folder: Where to look.
+        root: The source that it belongs to; names in rejections are relative to it.
+        leave_out: Says for a folder why it is left out (a detail), or None; reason `vendored`.
+
+    Raises:
+        SourceError: `folder` is the source itself and cannot be read.
+    """
+    root = root or folder
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        if folder == root:
+            raise SourceError(f"source {folder}: cannot be read ({error.strerror}). Make it readable.") from error
+        yield rejected(name_of(folder, root), "unreadable", str(error.strerror))
+        return
+    for entry in entries:
+        path = folder / entry.name
+        if entry.name.startswith(".") or entry.name == "__pycache__":
+            continue
+        if entry.is_symlink():
+            yield rejected(name_of(path, root), "symlink", _where(path, root))
+        elif entry.is_dir():
+            why = leave_out(path) if leave_out else None
+            yield rejected(name_of(path, root), "vendored", why) if why else path
+        elif entry.is_file():
+            yield path
+        else:
+            yield rejected(name_of(path, root), "unsupported_format", "neither a file nor a folder")
+
+
+def walk(
+    folder: Path, root: Path | None = None, leave_out: Callable[[Path], str | None] | None = None
+) -> Iterator[Path | Rejection]:
+    """Files below `folder`, at any depth, as `children` gives those of one folder."""
+    for entry in children(folder, root or folder, leave_out):
+        if isinstance(entry, Path) and entry.is_dir():
+            yield from walk(entry, root or folder, leave_out)
+        else:
+            yield entry
+
+
+def read_bytes(path: Path, name: str) -> bytes | Rejection:
+    """Content of a file, or why there is none to be had."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return rejected(name, "vanished", "the file was there when the source was listed; list anew with --refresh")
+    except OSError as error:
+        return rejected(name, "unreadable", error.strerror or str(error))
+    if not data.strip():
+        return rejected(name, "empty", f"{len(data)} bytes, no text")
+    return data
+
+
+def _where(path: Path, root: Path) -> str:
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return "a link that loops or leads nowhere; links are not followed"
+    if target.is_relative_to(root.resolve()):
+        return "a link within the source, which is read where it leads to; links are not followed"
+    return "a link that leaves the source; links are not followed, copy what it points to or make it a source"

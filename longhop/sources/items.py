@@ -1,0 +1,75 @@
+"""What a source lists: items, each one or more documents, with a hash of their content.
+
+    >>> item = SourceItem(kind="book", format="text", path="books/rope.md", location="/data/books/rope.md",
+    ...                   sha="9f86d081884c7d65", size=4)
+    >>> path_of(item.location).name
+    'rope.md'
+
+A listing is JSON in a run's `run.json`; names of files that are no valid UTF-8 go through it unharmed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import quote, unquote_to_bytes
+
+from longhop.records import Record, Rejection
+
+__all__ = ["SourceItem", "location_of", "name_of", "path_of", "rejected"]
+
+_QUOTED = "file:"
+
+
+class SourceItem(Record, frozen=True, kw_only=True):
+    """Something that a source holds, before it is read."""
+
+    kind: str
+    format: str
+    """How it is read: `text`, `markdown`, `latex`, `code`, `repository`, `jsonl`, `parquet` or `hub`."""
+    path: str
+    """Name relative to its source, beginning with the source's own name; for people and for `Document.source`."""
+    location: str
+    """Absolute path, or id of a Hub dataset; see `path_of`."""
+    root: str = ""
+    """Folder of the source, which nothing that is read may leave."""
+    sha: str
+    """Hash of the content; of a Hub dataset its commit."""
+    size: int
+    """Bytes."""
+    license: str | None = None
+    text: str = "text"
+    """Column of the text, in tables."""
+    title: str | None = None
+    """Column of the title, in tables."""
+    config: str | None = None
+    revision: str | None = None
+    split: str | None = None
+
+
+def location_of(path: Path) -> str:
+    """A path as text that is valid Unicode, whatever the bytes of its name are."""
+    text = str(path)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return _QUOTED + quote(os.fsencode(text))
+    return text
+
+
+def path_of(location: str) -> Path:
+    """The path that `location_of` was given."""
+    if location.startswith(_QUOTED):
+        return Path(os.fsdecode(unquote_to_bytes(location.removeprefix(_QUOTED))))
+    return Path(location)
+
+
+def name_of(path: Path, root: Path) -> str:
+    """Name of `path` for people: below the source `root` and beginning with its name, with `/`, as valid Unicode."""
+    relative = path.relative_to(root.parent) if path != root else Path(root.name)
+    return os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def rejected(item_id: str, reason: str, detail: str) -> Rejection:
+    """A rejection of the stage `documents`."""
+    return Rejection(stage="documents", item_id=item_id, reason=reason, detail=detail)

@@ -1,0 +1,345 @@
+"""The run folder: tables, rejections and counts by stage, fingerprint and part, on a local disk or object storage.
+
+    <out>/<stage>/<fingerprint>/part-00000.parquet
+    <out>/<stage>/<fingerprint>/rejections-00000.parquet
+    <out>/<stage>/<fingerprint>/part-00000.json          counts, seconds, tokens
+
+    >>> folder = RunFolder("runs/sample")
+    >>> folder.write_part("traces", fingerprint, 0, sample_traces(…), Trace)
+    >>> folder.read_part("traces", fingerprint, 0, Trace)[0].sample
+    0
+
+A file that exists is complete. It is written to a temporary file first and renamed into place (local) or put whole
+(object storage), and a part's table comes last, so that a part that exists has its rejections and counts beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import filelock
+import fsspec
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from longhop.errors import StorageError
+from longhop.records import Context, Document, Record, Rejection, from_table, schema_of, to_table
+
+__all__ = ["PartCounts", "RunFolder"]
+
+R = TypeVar("R", bound=Record)
+
+_ROWS = 4096
+_LONG_ROWS = 32  # documents and contexts: a reader of one row should read little more than it
+_GROUP_CHARS = 16 * 1024**2
+
+
+class PartCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a part."""
+
+    rows: int
+    rejections: dict[str, int]
+    """Rejections by reason."""
+    seconds: float
+    tokens: int = 0
+    """Sum of the rows' `n_tokens`, where they have one."""
+    accepted: int | None = None
+    """Of questions: how many were accepted."""
+
+
+class RunFolder:
+    """The folder of a run, by a local path or any fsspec URL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = str(url)
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(self.url)
+        except (ValueError, ImportError) as error:
+            raise StorageError(f"{self.url}: {error}; give a local path or a URL such as s3://bucket/run") from error
+        protocols = self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,)
+        self.is_local = "file" in protocols or "local" in protocols
+
+    @property
+    def local_path(self) -> Path:
+        """The folder as a path; only for a local one."""
+        return Path(self._root)
+
+    @property
+    def work(self) -> Path:
+        """Where this machine keeps what is no part of the result: completions, locks, failures."""
+        if self.is_local:
+            return self.local_path / ".work"
+        cache = os.environ.get("LONGHOP_CACHE") or Path("~/.cache/longhop").expanduser()
+        return Path(cache) / "work" / self.url.replace("://", "/").replace(":", "_")
+
+    def path_of(self, name: str) -> str:
+        """The place of a file of the run, in the file system's own terms."""
+        return f"{self._root.rstrip('/')}/{name}"
+
+    def url_of(self, name: str) -> str:
+        """The address of a file of the run, for readers such as polars and for messages."""
+        return self.path_of(name) if self.is_local else f"{self.url.rstrip('/')}/{name}"
+
+    # Parts
+
+    @staticmethod
+    def part_name(stage: str, fingerprint: str, part: int, what: str = "part", ending: str = "parquet") -> str:
+        """Name of a part's file within the run folder."""
+        return f"{stage}/{fingerprint}/{what}-{part:05}.{ending}"
+
+    def has_part(self, stage: str, fingerprint: str, part: int) -> bool:
+        """Whether a part is complete."""
+        return self.exists(self.part_name(stage, fingerprint, part))
+
+    def write_part(
+        self, stage: str, fingerprint: str, part: int, items: Iterable[Record], record: type[Record]
+    ) -> PartCounts:
+        """Write what a stage yields: its rows, its rejections, their counts; the rows' table appears last.
+
+        Args:
+            stage: Name of the stage.
+            fingerprint: How its rows are made.
+            part: Number of the part.
+            items: Rows of type `record` and rejections, in any mixture; taken one by one.
+            record: What the table holds.
+
+        Raises:
+            StorageError: The folder is not writable or full; then nothing of the part appears.
+        """
+        began = time.monotonic()
+        rejections: list[Rejection] = []
+        rows = tokens = accepted = 0
+        with self._temporary(self.part_name(stage, fingerprint, part)) as temporary:
+            with pq.ParquetWriter(temporary, schema_of(record), compression="zstd") as writer:
+                for group in _groups(items, record, rejections):
+                    rows += len(group)
+                    tokens += sum(getattr(row, "n_tokens", 0) for row in group)
+                    accepted += sum(getattr(row, "accepted", False) for row in group)
+                    writer.write_table(to_table(group, record), row_group_size=len(group))
+                if not rows:
+                    writer.write_table(to_table([], record))
+            self.write_rejections(stage, fingerprint, part, rejections)
+            counts = PartCounts(
+                rows=rows,
+                rejections=dict(sorted(Counter(rejection.reason for rejection in rejections).items())),
+                seconds=round(time.monotonic() - began, 3),
+                tokens=tokens,
+                accepted=accepted if "accepted" in record.__struct_fields__ else None,
+            )
+            self.write_json(self.part_name(stage, fingerprint, part, ending="json"), counts)
+            self._put(temporary, self.part_name(stage, fingerprint, part))
+        return counts
+
+    def read_part(
+        self,
+        stage: str,
+        fingerprint: str,
+        part: int,
+        record: type[R],
+        columns: Sequence[str] | None = None,
+        row_groups: Sequence[int] | None = None,
+    ) -> list[R]:
+        """Rows of a part; with `columns`, `record` must be a record of those fields.
+
+        Raises:
+            StorageError: The file is missing or damaged.
+        """
+        return from_table(self.read_table(self.part_name(stage, fingerprint, part), columns, row_groups), record)
+
+    def read_groups(
+        self, stage: str, fingerprint: str, part: int, columns: Sequence[str]
+    ) -> Iterator[tuple[int, pa.Table]]:
+        """Number and some columns of each row group of a part."""
+        with self._open(self.part_name(stage, fingerprint, part)) as file:
+            for group in range(file.num_row_groups):
+                yield group, file.read_row_group(group, columns=list(columns), use_threads=False)
+
+    def read_rejections(self, stage: str, fingerprint: str, part: int) -> list[Rejection]:
+        """Rejections of a part."""
+        return from_table(self.read_table(self.part_name(stage, fingerprint, part, "rejections")), Rejection)
+
+    def write_rejections(self, stage: str, fingerprint: str, part: int, rejections: Iterable[Rejection]) -> None:
+        """Write the rejections of a part."""
+        self.write_table(self.part_name(stage, fingerprint, part, "rejections"), to_table(rejections, Rejection))
+
+    def read_counts(self, stage: str, fingerprint: str, part: int) -> PartCounts | None:
+        """Counts of a part; None where it is not built."""
+        if not self.has_part(stage, fingerprint, part):
+            return None
+        data = self.read_json(self.part_name(stage, fingerprint, part, ending="json"))
+        return msgspec.convert(data, PartCounts) if data is not None else None
+
+    def parts(self, stage: str, fingerprint: str) -> list[int]:
+        """Numbers of the parts of a stage that are complete."""
+        pattern = self.path_of(f"{stage}/{fingerprint}/part-*.parquet")
+        return sorted(int(str(path).rpartition("-")[2].partition(".")[0]) for path in self._fs.glob(pattern))
+
+    def all_counts(self, stage: str, fingerprint: str) -> Iterator[tuple[int, PartCounts]]:
+        """Number and counts of every complete part of a stage."""
+        for part in self.parts(stage, fingerprint):
+            counts = self.read_counts(stage, fingerprint, part)
+            if counts is not None:
+                yield part, counts
+
+    @contextlib.contextmanager
+    def claim(self, stage: str, fingerprint: str, part: int) -> Iterator[None]:
+        """Hold a part, so that a second build of a local folder waits for it instead of making it twice."""
+        if not self.is_local:
+            yield
+            return
+        locks = self.local_path / ".work" / "locks"
+        with _explained(self.url):
+            locks.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(locks / f"{stage}-{fingerprint}-{part:05}.lock"):
+            yield
+
+    # Files
+
+    def exists(self, name: str) -> bool:
+        """Whether a file of the run exists; then it is complete."""
+        return bool(self._fs.exists(self.path_of(name)))
+
+    def read_table(
+        self, name: str, columns: Sequence[str] | None = None, row_groups: Sequence[int] | None = None
+    ) -> pa.Table:
+        """A table of the run, or some columns and row groups of it."""
+        chosen = None if columns is None else list(columns)
+        with self._open(name) as file:
+            if row_groups is None:
+                return file.read(columns=chosen, use_threads=False)
+            return file.read_row_groups(list(row_groups), columns=chosen, use_threads=False)
+
+    @contextlib.contextmanager
+    def _open(self, name: str) -> Iterator[pq.ParquetFile]:
+        try:
+            with self._fs.open(self.path_of(name), "rb") as stream, pq.ParquetFile(stream) as file:
+                yield file
+        except FileNotFoundError as error:
+            raise StorageError(f"{self.url_of(name)}: is missing; build again to make it") from error
+        except (pa.ArrowInvalid, OSError) as error:
+            raise StorageError(
+                f"{self.url_of(name)}: is damaged ({' '.join(str(error).split())}); delete it and build again"
+            ) from error
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Write a small table whole."""
+        with self._temporary(name) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+            self._put(temporary, name)
+
+    def read_json(self, name: str) -> Any:
+        """A JSON file of the run; None where there is none.
+
+        Raises:
+            StorageError: It is no JSON.
+        """
+        try:
+            return msgspec.json.decode(self._fs.cat_file(self.path_of(name)))
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise StorageError(f"{self.url_of(name)}: is damaged ({error}); delete it and build again") from error
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON file whole."""
+        with self._temporary(name) as temporary:
+            temporary.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+            self._put(temporary, name)
+
+    @contextlib.contextmanager
+    def _temporary(self, name: str) -> Iterator[Path]:
+        """A file to write to; gone afterwards unless it was put into place."""
+        with _explained(self.url_of(name)):
+            if self.is_local:
+                target = Path(self.path_of(name))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                # In the folder of its target, since only within a file system a rename is one step.
+                for left_over in target.parent.glob(f".{target.name}.*.tmp"):
+                    if not _is_alive(left_over):
+                        left_over.unlink(missing_ok=True)
+                temporary = target.parent / f".{target.name}.{os.getpid()}.tmp"
+            else:
+                handle, path = tempfile.mkstemp(prefix="longhop-", suffix=".tmp")
+                os.close(handle)
+                temporary = Path(path)
+            try:
+                yield temporary
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def _put(self, temporary: Path, name: str) -> None:
+        if self.is_local:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(self.path_of(name))
+        else:
+            self._fs.put_file(str(temporary), self.path_of(name))
+
+    def publish_folder(self, local: Path, name: str) -> None:
+        """Put a folder in the place of the run's folder `name`: swapped where local, file by file where remote."""
+        with _explained(self.url_of(name)):
+            if not self.is_local:
+                for file in sorted(path for path in local.rglob("*") if path.is_file()):
+                    self._fs.put_file(str(file), self.path_of(f"{name}/{file.relative_to(local).as_posix()}"))
+                return
+            target, old = Path(self.path_of(name)), Path(self.path_of(f".{name}.old"))
+            _remove(old)
+            if target.exists():
+                target.rename(old)
+            local.rename(target)
+            _remove(old)
+
+
+def _groups(items: Iterable[Record], record: type[Record], rejections: list[Rejection]) -> Iterator[list[Record]]:
+    """Rows in groups that are neither long nor large; rejections go to their list."""
+    most = _LONG_ROWS if record in (Document, Context) else _ROWS
+    group: list[Record] = []
+    chars = 0
+    for item in items:
+        if isinstance(item, Rejection):
+            rejections.append(item)
+            continue
+        size = sum(len(value) for name in item.__struct_fields__ if isinstance(value := getattr(item, name), str))
+        if group and (len(group) >= most or chars + size > _GROUP_CHARS):
+            yield group
+            group, chars = [], 0
+        group.append(item)
+        chars += size
+    if group:
+        yield group
+
+
+def _is_alive(temporary: Path) -> bool:
+    """Whether the process that a temporary file belongs to still runs on this machine."""
+    pid = temporary.name.split(".")[-2]
+    return pid.isdigit() and Path(f"/proc/{pid}").exists()
+
+
+def _remove(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+    if folder.exists():
+        folder.rmdir()
+
+
+@contextlib.contextmanager
+def _explained(where: str) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise StorageError(f"{where}: is not writable; choose another --out or change its permissions") from error
+    except NotADirectoryError as error:
+        raise StorageError(f"{where}: a file stands where a folder is needed; choose another --out") from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(f"{where}: no room left; free some and build again, nothing is lost") from error
+        raise StorageError(f"{where}: cannot be written: {error}") from error

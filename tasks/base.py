@@ -1,0 +1,159 @@
+"""What all tasks of a run share: where its folder is, how a part is built, where failures are noted."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from functools import cached_property, lru_cache
+from typing import ClassVar
+
+import luigi
+
+from longhop.completions import CompletionStore
+from longhop.engines.roles import make_engine
+from longhop.errors import LonghopError, StorageError
+from longhop.fingerprints import STAGES
+from longhop.inference import Inference
+from longhop.manifest import Manifest, load
+from longhop.prompting import Prompts, load_prompts
+from longhop.recipe import Recipe
+from longhop.records import ContextPlan, Record
+from longhop.storage import PartCounts, RunFolder
+from longhop.tokens import Tokenizer, load_tokenizer
+
+log = logging.getLogger("longhop")
+
+
+class RunTask(luigi.Task):
+    """A task of one run."""
+
+    task_namespace = "longhop"
+    out = luigi.Parameter(description="folder of the run: a local path or an fsspec URL")
+
+    @cached_property
+    def folder(self) -> RunFolder:
+        """The run's folder."""
+        return RunFolder(self.out)
+
+    def on_failure(self, exception: BaseException) -> str:
+        """Note the reason where the front can read it: a worker process has no other way to say it in one sentence."""
+        note = {
+            "task": f"{self.get_task_family()} {getattr(self, 'part', '')}".strip(),
+            "error": type(exception).__name__,
+            "message": str(exception) or type(exception).__name__,
+            "known": isinstance(exception, LonghopError),
+        }
+        try:
+            failures = RunFolder(str(self.folder.work / "failures"))
+            failures.write_json(f"{time.time_ns()}-{self.task_id}.json", note)
+        except LonghopError:
+            log.exception("%s failed, and its reason could not be noted", note["task"])
+        return str(super().on_failure(exception))
+
+
+class PartTask(RunTask):
+    """Builds one part of one stage; complete when the part's table exists."""
+
+    fingerprint = luigi.Parameter(description="how the rows of the stage are made")
+    part = luigi.IntParameter(description="number of the part")
+    stage: ClassVar[str]
+    record: ClassVar[type[Record]]
+
+    @property
+    def priority(self) -> int:
+        """Stages further down come first, so that parts finish early and caches stay warm."""
+        return 10 * STAGES.index(self.stage)
+
+    def complete(self) -> bool:
+        """Whether the part exists."""
+        return self.folder.has_part(self.stage, self.fingerprint, self.part)
+
+    def items(self) -> Iterable[Record]:
+        """The part's rows and rejections: read what the stage needs, call it."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        """Build the part, unless another build has made it meanwhile."""
+        mine = self.manifest.fingerprints[self.stage]
+        if mine != self.fingerprint:
+            raise StorageError(
+                f"{self.folder.url}: run.json says {self.stage} {mine}, this task builds {self.fingerprint}; "
+                "another build has changed the recipe meanwhile, start this one again"
+            )
+        with self.folder.claim(self.stage, self.fingerprint, self.part):
+            if not self.complete():
+                counts = self.folder.write_part(self.stage, self.fingerprint, self.part, self.items(), self.record)
+                log.info("%s", _said(self.stage, self.part, counts))
+
+    # What parts are built from
+
+    @property
+    def manifest(self) -> Manifest:
+        """The run's manifest."""
+        return manifest_of(self.out)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The run's recipe."""
+        return self.manifest.loaded_recipe()
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The recipe's tokenizer."""
+        return load_tokenizer(self.recipe.tokenizer)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """The recipe's prompts.
+
+        Raises:
+            StorageError: They have changed since the build was begun.
+        """
+        prompts = load_prompts(self.recipe.prompts)
+        if prompts.hashes != self.manifest.prompts:
+            raise StorageError(f"{self.folder.url}: prompts have changed since this build was begun; build again")
+        return prompts
+
+    def inference(self, role: str) -> Inference:
+        """The engine of a role, with the completions that it gave before."""
+        config = self.recipe.engines[role]
+        store = CompletionStore(self.folder.work / "completions.sqlite")
+        return Inference(make_engine(role, config), store, config.concurrency)
+
+    def before(self, stage: str) -> str:
+        """Fingerprint of another stage of this run."""
+        return self.manifest.fingerprints[stage]
+
+
+def _said(stage: str, part: int, counts: PartCounts) -> str:
+    kept = f"{counts.rows:,} rows" if counts.accepted is None else f"{counts.accepted:,} of {counts.rows:,} accepted"
+    left = f", {sum(counts.rejections.values()):,} rejections" if counts.rejections else ""
+    return f"{stage:<12} part {part:<4} {kept}{left}, {counts.seconds:.1f} s"
+
+
+_manifests: dict[str, tuple[float, Manifest]] = {}
+
+
+def manifest_of(out: str) -> Manifest:
+    """A run's manifest; read again after a second, since a graph of thousands of tasks asks for it as often."""
+    read, manifest = _manifests.get(out, (0.0, None))
+    if manifest is None or time.monotonic() - read > 1:
+        manifest = load(RunFolder(out))
+        _manifests[out] = (time.monotonic(), manifest)
+    return manifest
+
+
+def forget_manifests() -> None:
+    """Read manifests anew: the front task calls it when it has written one."""
+    _manifests.clear()
+    planned_contexts.cache_clear()
+
+
+@lru_cache(maxsize=4)
+def planned_contexts(out: str, fingerprint: str, steps: int) -> tuple[ContextPlan, ...]:
+    """All contexts that were planned in the first `steps` steps, without text."""
+    folder = RunFolder(out)
+    return tuple(
+        plan for step in range(steps) for plan in folder.read_part("context_plan", fingerprint, step, ContextPlan)
+    )

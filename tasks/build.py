@@ -1,0 +1,74 @@
+"""The front task: resolves the recipe into run.json once, then asks for the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import luigi
+
+from longhop.manifest import Manifest, begin
+from longhop.recipe import Recipe
+
+from .base import RunTask, forget_manifests, log, manifest_of, planned_contexts
+from .contexts import ContextPlans
+from .dataset import Dataset, Push
+from .documents import DocumentPlan
+
+_STARTED = datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Build(RunTask):
+    """Builds a recipe into a folder.
+
+        luigi --module longhop.tasks longhop.Build --recipe recipe.yaml --out runs/sample --workers 4 --local-scheduler
+
+    Luigi runs it again from the beginning each time what it waits for is there, so every step of it can be repeated.
+    """
+
+    recipe = luigi.Parameter(description="the recipe's file")
+    out = luigi.Parameter(default="", description="folder of the run; runs/NAME where it is empty")
+    set = luigi.ListParameter(default=(), description='overrides, as ["traces.samples=4"]')
+    refresh = luigi.BoolParameter(default=False, significant=False, description="list the sources anew")
+    push = luigi.OptionalParameter(default=None, description="owner/name on the Hub to upload the dataset to")
+    started = luigi.Parameter(
+        default=_STARTED, significant=False, visibility=luigi.parameter.ParameterVisibility.PRIVATE
+    )
+    priority = 1000
+
+    done = False
+
+    def complete(self) -> bool:
+        """Never before it has run: whether there is something to do, only the recipe and run.json together say."""
+        return self.done
+
+    def run(self) -> Iterator[object]:
+        """Begin, plan, then build all parts."""
+        recipe = Recipe.load(self.recipe, list(self.set))
+        if not self.out:
+            self.out = f"runs/{recipe.name}"
+        manifest = self._begin(recipe)
+        growth, steps = len(manifest.growth), len(manifest.steps)
+        yield [
+            DocumentPlan(self.out, manifest.fingerprints["plan"], growth - 1),
+            ContextPlans(self.out, manifest.fingerprints["context_plan"], steps - 1),
+        ]
+        plans = planned_contexts(self.out, manifest.fingerprints["context_plan"], steps)
+        parts = 1 + max((plan.part for plan in plans), default=-1)
+        dataset = manifest.fingerprints["dataset"]
+        yield Dataset(self.out, dataset, parts)
+        if self.push:
+            yield Push(out=self.out, repo=self.push, fingerprint=dataset, part=parts, private=recipe.dataset.private)
+        self.done = True
+
+    def _begin(self, recipe: Recipe) -> Manifest:
+        forget_manifests()
+        refresh = self.refresh
+        if refresh and self.folder.exists("run.json"):
+            refresh = manifest_of(self.out).refreshed < self.started
+            forget_manifests()
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        manifest, notes = begin(self.folder, recipe, max(now, self.started), refresh=refresh)
+        for note in notes:
+            log.info("%s", note)
+        return manifest

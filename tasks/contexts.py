@@ -1,0 +1,101 @@
+"""Contexts: planned in one step over all documents without text, then rendered part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from longhop.records import Context, ContextPlan, Document, Plan, Record
+from longhop.stages.contexts import PlannedDocument, plan_contexts, render_contexts
+
+from .base import PartTask, planned_contexts
+from .documents import DocumentPlan
+
+_CACHED_CHARS = 128 * 1024**2  # documents kept while a part is rendered; books stand in several contexts of it
+
+
+class ContextPlans(PartTask):
+    """Which pieces of which documents make which context: one part a step of planning."""
+
+    stage = "context_plan"
+    record = ContextPlan
+
+    def requires(self) -> list[PartTask]:
+        """The plan of the documents, and the steps before."""
+        step = self.manifest.steps[self.part]
+        return [
+            *[DocumentPlan(self.out, self.before("plan"), number) for number in range(step.growth)],
+            *([ContextPlans(self.out, self.fingerprint, self.part - 1)] if self.part else []),
+        ]
+
+    def items(self) -> Iterable[Record]:
+        """Group and pack."""
+        step, recipe = self.manifest.steps[self.part], self.recipe
+        places = {
+            (plan.part, plan.document_id): plan
+            for number in range(step.growth)
+            for plan in self.folder.read_part("plan", self.before("plan"), number, Plan)
+            if plan.duplicate_of is None
+        }
+        columns = [name for name in PlannedDocument.__struct_fields__ if name not in ("split", "duplicate_of")]
+        documents = {
+            row["document_id"]: msgspec.convert({**row, "split": plan.split}, PlannedDocument)
+            for part in sorted({part for part, _ in places})
+            for _, table in self.folder.read_groups("documents", self.before("documents"), part, columns)
+            for row in table.to_pylist()
+            if (plan := places.get((part, row["document_id"]))) is not None
+        }
+        config = recipe.contexts.model_copy(
+            update={
+                "lengths": {int(length): count for length, count in step.lengths.items()},
+                "allow_fewer": step.allow_fewer,
+                "part_size": step.part_size,
+                "part_tokens": step.part_tokens,
+            }
+        )
+        earlier = planned_contexts(self.out, self.fingerprint, self.part)
+        return plan_contexts(
+            list(documents.values()), config, recipe.documents.splits, self.tokenizer, recipe.seed, earlier
+        )
+
+
+class Contexts(PartTask):
+    """The contexts of one part, with text."""
+
+    stage = "contexts"
+    record = Context
+
+    def requires(self) -> list[PartTask]:
+        """All steps of planning."""
+        return [ContextPlans(self.out, self.before("context_plan"), step) for step in range(len(self.manifest.steps))]
+
+    def items(self) -> Iterable[Record]:
+        """Read the documents that the part needs and render."""
+        plans = planned_contexts(self.out, self.before("context_plan"), len(self.manifest.steps))
+        mine = [plan for plan in plans if plan.part == self.part]
+        return render_contexts(mine, self._reader(), self.tokenizer, self.recipe.contexts.room)
+
+    def _reader(self) -> Callable[[str], Document]:
+        """Gives a document by its id, out of the row group that the plan names."""
+        growth = self.manifest.steps[-1].growth
+        places = {
+            plan.document_id: plan
+            for number in range(growth)
+            for plan in self.folder.read_part("plan", self.before("plan"), number, Plan)
+            if plan.duplicate_of is None
+        }
+        kept: dict[str, Document] = {}
+
+        def read(document_id: str) -> Document:
+            if document_id not in kept:
+                place = places[document_id]
+                rows = self.folder.read_part(
+                    "documents", self.before("documents"), place.part, Document, row_groups=[place.row_group]
+                )
+                while kept and sum(row.n_chars for row in [*kept.values(), *rows]) > _CACHED_CHARS:
+                    kept.pop(next(iter(kept)))
+                kept.update({row.document_id: row for row in rows})
+            return kept[document_id]
+
+        return read

@@ -1,0 +1,193 @@
+"""The dataset: all parts become the folder that goes to the Hub; and the upload."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import Any
+
+import luigi
+import pyarrow as pa
+import yaml
+
+from longhop.errors import PublishError
+from longhop.fingerprints import STAGES
+from longhop.publish.card import CardFacts, ExampleFacts, render_card, source_facts
+from longhop.publish.dataset import PartTables, choose_examples, write_tables
+from longhop.publish.upload import push
+from longhop.records import Plan, Rejection
+from longhop.storage import PartCounts
+
+from .base import PartTask, RunTask, log
+from .examples import Examples
+
+_TABLES = ("contexts", "questions", "traces", "verdicts", "examples")
+
+
+class Dataset(PartTask):
+    """The dataset folder of a run; `part` is the number of parts that it is made of."""
+
+    stage = "dataset"
+    record = Rejection
+
+    def requires(self) -> list[PartTask]:
+        """The examples of every part."""
+        return [Examples(self.out, self.before("examples"), part) for part in range(self.part)]
+
+    @property
+    def marker(self) -> str:
+        """What is written when the folder stands: the rejections of this stage, beside those of the others."""
+        return self.folder.part_name("published", self.fingerprint, self.part, "rejections")
+
+    def complete(self) -> bool:
+        """Whether the folder that stands is this one."""
+        return self.folder.exists(self.marker) and self.folder.read_json("published/current.json") == self._current
+
+    @property
+    def _current(self) -> dict[str, Any]:
+        return {"fingerprint": self.fingerprint, "parts": self.part}
+
+    def run(self) -> None:
+        """Write the folder beside its place and swap it in."""
+        with self.folder.claim(self.stage, self.fingerprint, self.part):
+            if self.complete():
+                return
+            beside = self.folder.local_path if self.folder.is_local else None
+            with tempfile.TemporaryDirectory(prefix=".dataset-", dir=beside) as temporary:
+                target = Path(temporary) / "dataset"
+                target.mkdir()
+                rejections, published = self._write(target)
+                self.folder.publish_folder(target, "dataset")
+            self.folder.write_rejections("published", self.fingerprint, self.part, rejections)
+            self.folder.write_json("published/current.json", self._current)
+            log.info("%-12s %s examples in %s", "dataset", f"{published:,}", self.folder.url_of("dataset"))
+
+    def _write(self, target: Path) -> tuple[list[Rejection], int]:
+        columns = ["question_id", "question", "target_tokens", "kind"]
+        chosen = choose_examples(
+            (self._table("examples", part, columns) for part in range(self.part)),
+            self.recipe.checks.duplicate,
+            self.recipe.dataset.examples,
+        )
+        facts = ExampleFacts()
+
+        def parts() -> Iterator[PartTables]:
+            for part in range(self.part):
+                tables = PartTables(*(self._table(stage, part) for stage in _TABLES))
+                facts.add(tables.examples, tables.traces, tables.verdicts, chosen.question_ids)
+                yield tables
+
+        written = write_tables(target, parts(), self.prompts, chosen.question_ids)
+        funnel, reasons = self._funnel(chosen.rejections, sum(written.rows["default"].values()))
+        card = render_card(
+            CardFacts(
+                recipe=self.recipe,
+                written=written,
+                sources=source_facts(self._documents()),
+                funnel=funnel,
+                reasons=reasons,
+                examples=facts,
+                prompts=self.manifest.prompts,
+                versions=self.manifest.versions,
+            )
+        )
+        (target / "README.md").write_text(card, encoding="utf-8")
+        recipe = yaml.safe_dump(portable(self.manifest.recipe), sort_keys=False, allow_unicode=True)
+        (target / "recipe.yaml").write_text(recipe, encoding="utf-8")
+        (target / "prompts").mkdir()
+        for name, source in self.prompts.sources.items():
+            (target / "prompts" / f"{name}.md").write_text(source, encoding="utf-8")
+        return chosen.rejections, sum(written.rows["default"].values())
+
+    def _table(self, stage: str, part: int, columns: list[str] | None = None) -> pa.Table:
+        return self.folder.read_table(self.folder.part_name(stage, self.before(stage), part), columns)
+
+    def _documents(self) -> Iterator[dict[str, Any]]:
+        """Documents that take part: no duplicates."""
+        kept = {
+            plan.document_id
+            for step in range(len(self.manifest.growth))
+            for plan in self.folder.read_part("plan", self.before("plan"), step, Plan)
+            if plan.duplicate_of is None
+        }
+        for part in range(self.manifest.growth[-1][1]):
+            for row in self._table("documents", part, ["document_id", "kind", "license", "n_tokens"]).to_pylist():
+                if row["document_id"] in kept:
+                    kept.discard(row["document_id"])
+                    yield row
+
+    @cached_property
+    def _counts(self) -> dict[str, list[PartCounts]]:
+        return {
+            stage: [counts for _, counts in self.folder.all_counts(stage, self.before(stage))]
+            for stage in STAGES
+            if stage != "dataset"
+        }
+
+    def _funnel(
+        self, rejections: list[Rejection], published: int
+    ) -> tuple[list[tuple[str, int, int]], list[tuple[str, str, int]]]:
+        funnel, reasons = [], []
+        for stage, parts in self._counts.items():
+            left: Counter[str] = Counter()
+            for counts in parts:
+                left.update(counts.rejections)
+            if stage not in ("plan", "context_plan"):
+                out = sum(counts.rows if counts.accepted is None else counts.accepted for counts in parts)
+                funnel.append((stage, out, sum(left.values())))
+            reasons += [("documents" if stage == "plan" else stage, reason, n) for reason, n in sorted(left.items())]
+        funnel.append(("dataset", published, len(rejections)))
+        mine = Counter(rejection.reason for rejection in rejections)
+        return funnel, reasons + [("dataset", reason, n) for reason, n in sorted(mine.items())]
+
+
+def portable(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A resolved recipe without the paths of this machine: the last part of each stays."""
+
+    def last(path: str | None) -> str | None:
+        return PurePath(path).name if path is not None and PurePath(path).is_absolute() else path
+
+    sources = [{**source, "path": last(source["path"])} for source in recipe["sources"]]
+    sources = [{key: value for key, value in source.items() if value is not None} for source in sources]
+    documents = {**recipe["documents"], "exclude": [last(path) for path in recipe["documents"]["exclude"]]}
+    return {
+        **recipe,
+        "sources": sources,
+        "documents": documents,
+        "tokenizer": last(recipe["tokenizer"]),
+        "prompts": "prompts" if recipe["prompts"] else None,
+    }
+
+
+class Push(RunTask):
+    """Uploads the dataset to the Hub, once a run of this task."""
+
+    repo = luigi.Parameter(description="owner/name")
+    fingerprint = luigi.Parameter(description="how the rows of the dataset are made")
+    part = luigi.IntParameter(description="number of the run's parts")
+    private = luigi.BoolParameter(default=True, parsing=luigi.BoolParameter.EXPLICIT_PARSING)
+    revision = luigi.OptionalParameter(default=None)
+
+    def requires(self) -> PartTask:
+        """The dataset folder."""
+        return Dataset(self.out, self.fingerprint, self.part)
+
+    @property
+    def marker(self) -> str:
+        """Says that this dataset was uploaded there."""
+        return f"published/{self.fingerprint}/pushed-{self.part:05}-{self.repo.replace('/', '--')}.json"
+
+    def complete(self) -> bool:
+        """Whether this dataset was uploaded there."""
+        return self.folder.exists(self.marker)
+
+    def run(self) -> None:
+        """Upload in one commit."""
+        if not self.folder.is_local:
+            raise PublishError(f"{self.out}: only a local run folder can be uploaded")
+        url = push(self.folder.local_path / "dataset", self.repo, private=self.private, revision=self.revision)
+        self.folder.write_json(self.marker, {"commit": url})
+        log.info("%-12s %s", "push", url)

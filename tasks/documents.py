@@ -1,0 +1,63 @@
+"""Documents: each part of the listing is read, cleaned and counted; then the plan finds duplicates and gives splits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from longhop.records import Document, Plan, RawDocument, Record, Rejection
+from longhop.sources import read_item
+from longhop.sources.excluded import read_excluded
+from longhop.stages.documents import ListedDocument, clean, plan_documents
+from longhop.stages.overlap import ExcludedText
+
+from .base import PartTask
+
+
+class Documents(PartTask):
+    """The documents of one part of the listing."""
+
+    stage = "documents"
+    record = Document
+
+    def items(self) -> Iterable[Record]:
+        """Read, clean and count."""
+        excluded = ExcludedText(read_excluded(self.recipe.documents.exclude))
+        return clean(self._raw(), self.recipe.documents, self.tokenizer, excluded)
+
+    def _raw(self) -> Iterator[RawDocument | Rejection]:
+        listed = self.manifest.listing[self.part]
+        yield from listed.left_out
+        for item in listed.items:
+            yield from read_item(item)
+
+
+class DocumentPlan(PartTask):
+    """Duplicates and splits of the documents that one step of growth added."""
+
+    stage = "plan"
+    record = Plan
+
+    def requires(self) -> list[PartTask]:
+        """The documents up to this step, and the plan of the step before."""
+        first, last = self.manifest.growth[self.part]
+        documents = [Documents(self.out, self.before("documents"), part) for part in range(first, last)]
+        return [*documents, *([DocumentPlan(self.out, self.fingerprint, self.part - 1)] if self.part else [])]
+
+    def items(self) -> Iterable[Record]:
+        """Compare all documents, without their text."""
+        fingerprint = self.before("documents")
+        last = self.manifest.growth[self.part][1]
+        columns = [name for name in ListedDocument.__struct_fields__ if name not in ("part", "row_group")]
+        rows = [
+            msgspec.convert({**row, "part": part, "row_group": group}, ListedDocument)
+            for part in range(last)
+            for group, table in self.folder.read_groups("documents", fingerprint, part, columns)
+            for row in table.to_pylist()
+        ]
+        earlier = [
+            plan for step in range(self.part) for plan in self.folder.read_part("plan", self.fingerprint, step, Plan)
+        ]
+        plans, rejections = plan_documents(rows, self.recipe.documents, self.recipe.seed, earlier)
+        return [*plans, *rejections]

@@ -1,0 +1,324 @@
+"""What contexts are made of: which documents stand together, how much a corpus fills, what is said when it does not."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import longhop
+from longhop.errors import CorpusError
+from longhop.recipe import ContextsConfig, Splits
+from longhop.records import Context, ContextPlan, Cut, Document, Piece, Rejection, Term, make_id
+from longhop.stages.contexts import PlannedDocument, contexts_wanted, plan_contexts, render_contexts
+from longhop.stages.pieces import Cuttable, Stretch
+from longhop.stages.relatedness import Relatedness
+
+SAMPLE = {2048: 8, 4096: 6, 8192: 4, 16384: 2}
+
+
+class Words:
+    """Counts words and signs, as the embedded tokenizer does."""
+
+    name = fingerprint = "words"
+    special_tokens: tuple[str, ...] = ()
+    additive = True
+
+    def count(self, text: str) -> int:
+        """Matches in a text."""
+        return len(re.findall(r"\w+|[^\w\s]", text))
+
+    def count_batch(self, texts: Sequence[str]) -> list[int]:
+        """Counts of several texts."""
+        return [self.count(text) for text in texts]
+
+    def may_cut_before(self, char: str) -> bool:
+        """Everywhere but before a blank."""
+        return not char.isspace()
+
+    def cumulative(self, text: str, offsets: Sequence[int]) -> list[int]:
+        """Tokens before each offset."""
+        return [self.count(text[:offset]) for offset in offsets]
+
+
+def planned(number: int, n_tokens: int, *, topic: int = 0, kind: str = "", paragraph: int = 60) -> PlannedDocument:
+    """A document of equal paragraphs, five characters a token, every eighth beginning a section."""
+    cuts = [
+        Cut(offset=5 * tokens, tokens=tokens, level="paragraph" if tokens // paragraph % 8 else "section")
+        for tokens in range(paragraph, n_tokens, paragraph)
+    ]
+    rng = random.Random(number)
+    terms = [f"topic {topic} {place}" for place in rng.sample(range(12), 8)] + [f"own {number} {n}" for n in range(20)]
+    return PlannedDocument(
+        document_id=make_id("document", number),
+        kind=kind or ("book", "paper", "code")[number % 3],
+        title=f"Document {number}",
+        n_chars=5 * n_tokens,
+        n_tokens=n_tokens,
+        cuts=cuts,
+        terms=[Term(term=term, count=2) for term in terms],
+        split="train",
+    )
+
+
+def plan(documents: Sequence[PlannedDocument], seed: int = 7, **config: object) -> list[ContextPlan]:
+    """Plan with the settings of `contexts` given."""
+    return plan_contexts(documents, ContextsConfig.model_validate(config), Splits(), Words(), seed)
+
+
+def readable(number: int, text: str) -> Document:
+    """A document of a text, cut at its paragraphs."""
+    cuts = [
+        Cut(offset=match.end(), tokens=Words().count(text[: match.end()]), level="paragraph")
+        for match in re.finditer(r"\n\n(?=\S)", text)
+    ]
+    return Document(
+        document_id=make_id(number),
+        kind="book",
+        title="A & B",
+        author=None,
+        source="a.txt",
+        license="CC0-1.0",
+        text=text,
+        n_chars=len(text),
+        n_tokens=Words().count(text),
+        cuts=cuts,
+        signature=[],
+        terms=[],
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_small_corpus_is_used_to_the_last_document(seed: int) -> None:
+    """24 documents in four contexts each give 104k tokens of contexts out of 108k to 113k."""
+    rng = random.Random(seed)
+    documents = [planned(number, rng.randint(1000, 1300), topic=number % 4) for number in range(24)]
+    plans = plan(documents, lengths=SAMPLE, reuse=4)
+    assert Counter(made.target_tokens for made in plans) == SAMPLE
+
+
+def test_shortfall_says_what_is_missing_and_what_to_do() -> None:
+    """A corpus too small for the recipe is an error with the numbers of each length and split, and the ways out."""
+    documents = [planned(number, 900) for number in range(10)]
+    with pytest.raises(CorpusError) as caught:
+        plan(documents, lengths={4096: 1, 2048: 9})
+    message = str(caught.value)
+    assert "of 10 contexts" in message
+    assert re.search(r"train, 4096 tokens: 1 asked for, 1 can be filled", message)
+    assert re.search(r"train, 2048 tokens: 9 asked for, [12] can be filled", message)
+    assert "contexts.reuse (now 1)" in message
+    assert "contexts.allow_fewer: true" in message
+
+
+def test_fewer_contexts_where_allowed() -> None:
+    """With `allow_fewer` a small corpus gives what it fills, and none gives no contexts."""
+    documents = [planned(number, 900) for number in range(10)]
+    assert 2 <= len(plan(documents, lengths={4096: 1, 2048: 9}, allow_fewer=True)) <= 3
+    assert plan([], lengths={2048: 1}, allow_fewer=True) == []
+
+
+def test_duplicates_take_no_part() -> None:
+    """A document that is a duplicate of another stands in no context."""
+    documents = [planned(number, 700) for number in range(12)]
+    documents += [msgspec.structs.replace(planned(number, 700), duplicate_of="x") for number in range(100, 140)]
+    made = plan(documents, lengths={2048: 20}, allow_fewer=True)
+    assert made
+    assert {piece.document_id for own in made for piece in own.pieces} <= {d.document_id for d in documents[:12]}
+
+
+def test_related_documents_stand_together() -> None:
+    """A share of each context is about the topic it began with; at random there is hardly more than chance."""
+    documents = [planned(number, 300, topic=number % 20) for number in range(200)]
+    topic_of = {d.document_id: number % 20 for number, d in enumerate(documents)}
+
+    def share(group: str) -> float:
+        plans = plan(documents, lengths={4096: 10}, group=group)
+        top = [
+            Counter(topic_of[p.document_id] for p in own.pieces).most_common(1)[0][1] / len(own.pieces) for own in plans
+        ]
+        return sum(top) / len(top)
+
+    assert 0.45 <= share("related") <= 0.65
+    assert share("random") < 0.3
+
+
+def test_related_documents_come_of_different_kinds() -> None:
+    """Where documents of several kinds are equally near, a context takes them in turn."""
+    documents = [
+        planned(number, 300, topic=number % 5, kind=("book", "paper")[number // 5 % 2]) for number in range(60)
+    ]
+    kind_of = {d.document_id: d.kind for d in documents}
+    for own in plan(documents, lengths={2048: 3}, related_share=1.0):
+        kinds = Counter(kind_of[piece.document_id] for piece in own.pieces)
+        assert min(kinds["book"], kinds["paper"]) >= 2
+
+
+def test_contexts_of_one_kind() -> None:
+    """Grouped by kind, no context mixes kinds, and a kind with few documents is passed over."""
+    documents = [planned(number, 500, kind="book") for number in range(30)] + [planned(99, 500, kind="code")]
+    plans = plan(documents, lengths={2048: 5}, group="kind")
+    assert all(piece.document_id != make_id("document", 99) for own in plans for piece in own.pieces)
+
+
+def test_what_a_context_begins_with_lies_at_all_depths() -> None:
+    """The order within contexts is shuffled: the longest document stands first, last and between."""
+    documents = [planned(number, 200 + number) for number in range(120)]
+    plans = plan(documents, lengths={2048: 10})
+    size_of = {d.document_id: d.n_tokens for d in documents}
+    places = {
+        max(range(len(own.pieces)), key=lambda i: size_of[own.pieces[i].document_id]) / len(own.pieces) for own in plans
+    }
+    assert min(places) < 0.3
+    assert max(places) > 0.6
+
+
+def test_long_documents_give_different_pieces() -> None:
+    """A book in several contexts gives another piece to each, cut at sections where they suit."""
+    documents = [planned(number, 40_000) for number in range(6)]
+    plans = plan(documents, lengths={8192: 8}, reuse=4)
+    pieces = Counter((piece.document_id, piece.start) for own in plans for piece in own.pieces)
+    assert max(pieces.values()) == 1
+    sections = {5 * tokens for tokens in range(0, 40_000, 480)}
+    assert sum(start in sections for _, start in pieces) >= 0.9 * len(pieces)
+
+
+def test_short_documents_stand_whole_in_short_contexts() -> None:
+    """Where short documents are there, long ones are not cut up for short contexts."""
+    documents = [planned(number, 500) for number in range(60)] + [planned(100 + n, 50_000) for n in range(10)]
+    plans = plan(documents, lengths={2048: 8}, group="random")
+    n_chars = {d.document_id: d.n_chars for d in documents}
+    whole = [piece.end - piece.start == n_chars[piece.document_id] for own in plans for piece in own.pieces]
+    assert sum(whole) >= 0.7 * len(whole)
+
+
+def test_another_seed_is_another_plan() -> None:
+    """Seeds decide which documents stand together."""
+    documents = [planned(number, 500) for number in range(60)]
+    assert plan(documents, 1, lengths={2048: 3}) != plan(documents, 2, lengths={2048: 3})
+
+
+def test_parts_mix_lengths_within_limits() -> None:
+    """Parts are about equally long, and none is above either limit."""
+    documents = [planned(number, 400) for number in range(300)]
+    plans = plan(documents, lengths={2048: 20, 8192: 6}, part_size=10, part_tokens=40_000)
+    sizes = Counter[int]()
+    for own in plans:
+        sizes[own.part] += own.target_tokens
+    assert len(sizes) == 3
+    assert max(sizes.values()) <= 40_000
+    assert max(sizes.values()) - min(sizes.values()) <= 8192
+
+
+def test_growth_counts_from_what_is_there() -> None:
+    """Only what is missing is planned, in a part behind, and documents that are used up stay out."""
+    documents = [planned(number, 500) for number in range(40)]
+    config = ContextsConfig(lengths={2048: 3})
+    earlier = plan_contexts(documents, config, Splits(), Words(), 7)
+    assert plan_contexts(documents, config, Splits(), Words(), 7, earlier) == []
+    later = plan_contexts(documents, ContextsConfig(lengths={2048: 5}), Splits(), Words(), 7, earlier)
+    assert [own.part for own in later] == [1, 1]
+    used = {piece.document_id for own in earlier for piece in own.pieces}
+    assert used.isdisjoint(piece.document_id for own in later for piece in own.pieces)
+
+
+def test_splits_get_their_shares() -> None:
+    """Contexts are divided by largest remainder; what a split has beyond its share is taken from what others get."""
+    splits = Splits(train=0.9, validation=0.05, test=0.05)
+    assert contexts_wanted({2048: 100}, splits) == {
+        ("train", 2048): 90,
+        ("validation", 2048): 5,
+        ("test", 2048): 5,
+    }
+    assert contexts_wanted({2048: 4}, splits) == {("train", 2048): 4, ("validation", 2048): 0, ("test", 2048): 0}
+    assert contexts_wanted({2048: 3}, Splits()) == {("train", 2048): 3}
+    there = [ContextPlan(context_id=str(n), split="test", target_tokens=2048, part=0, pieces=[]) for n in range(2)]
+    assert contexts_wanted({2048: 10}, splits, there)["train", 2048] == 8
+
+
+def test_same_plan_in_every_process() -> None:
+    """The plan does not depend on how a process hashes strings."""
+    code = (
+        "import importlib.util as u, sys; s = u.spec_from_file_location('t', sys.argv[1]);"
+        "m = u.module_from_spec(s); s.loader.exec_module(m);"
+        "ds = [m.planned(n, 300 + n, topic=n % 5) for n in range(60)];"
+        "print([p.context_id for p in m.plan(ds, lengths={2048: 4})])"
+    )
+    printed = {
+        subprocess.run(  # noqa: S603
+            [sys.executable, "-c", code, __file__],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(longhop.__file__).parents[1])},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(printed) == 1
+
+
+def test_rendered_context_is_exact() -> None:
+    """Text, places and counts of a context of two pieces, one of them cut."""
+    one = readable(1, "First one.\n\nSecond, two.\n\n\n\nThird three.")
+    two = readable(2, "Fourth four.\n\nFifth five.")
+    pieces = [
+        Piece(document_id=one.document_id, start=12, end=one.text.index("Third"), n_tokens=4),
+        Piece(document_id=two.document_id, start=0, end=two.n_chars, n_tokens=6),
+    ]
+    row = ContextPlan(context_id="c", split="train", target_tokens=100, part=0, pieces=pieces)
+    [context] = render_contexts([row], {d.document_id: d for d in (one, two)}.__getitem__, Words())
+    assert isinstance(context, Context)
+    assert context.text == (
+        '<document title="A &amp; B" kind="book">\nSecond, two.\n</document>\n\n'
+        '<document title="A &amp; B" kind="book">\nFourth four.\n\nFifth five.\n</document>\n\n'
+    )
+    assert [context.text[d.start : d.end] for d in context.documents] == ["Second, two.", two.text]
+    assert context.n_tokens == Words().count(context.text)
+    assert [d.n_tokens for d in context.documents] == [4, 6]
+    assert [d.license for d in context.documents] == ["CC0-1.0", "CC0-1.0"]
+
+
+def test_context_above_its_budget_is_a_rejection() -> None:
+    """A plan that promised too little is a rejection, not a row."""
+    one = readable(1, "First one.")
+    piece = Piece(document_id=one.document_id, start=0, end=one.n_chars, n_tokens=3)
+    row = ContextPlan(context_id="c", split="train", target_tokens=30, part=0, pieces=[piece])
+    [outcome] = render_contexts([row], lambda _: one, Words(), room=20)
+    assert isinstance(outcome, Rejection)
+    assert (outcome.stage, outcome.item_id, outcome.reason) == ("contexts", "c", "too_long")
+
+
+def test_plan_of_another_run_is_an_error() -> None:
+    """A piece outside its document stops the stage with the ids."""
+    one = readable(1, "First one.")
+    piece = Piece(document_id=one.document_id, start=0, end=99, n_tokens=3)
+    row = ContextPlan(context_id="c", split="train", target_tokens=30, part=0, pieces=[piece])
+    with pytest.raises(CorpusError, match="not of one run"):
+        list(render_contexts([row], lambda _: one, Words()))
+
+
+def test_pieces_prefer_chapters() -> None:
+    """A piece begins and ends at chapters where one fits, at paragraphs where none does."""
+    cuts = [Cut(offset=10 * n, tokens=n, level="chapter" if n % 50 == 0 else "paragraph") for n in range(10, 200, 10)]
+    places = Cuttable.of(2000, 200, cuts)
+    assert places.piece(40, 55, set(), 1) == Stretch(500, 1000, 50)
+    assert places.piece(40, 55, {0, 500, 1000}, 0) == Stretch(1500, 2000, 50)
+    assert places.piece(25, 35, set(), 0) == Stretch(0, 300, 30)
+    assert places.piece(1, 5, set(), 0) is None
+
+
+def test_neighbours_share_rare_terms() -> None:
+    """The nearest document shares most of the rare terms; what shares none is no neighbour."""
+    terms = [["a", "b", "c"], ["a", "b", "x"], ["c", "y"], ["z"]]
+    nearness = Relatedness([[Term(term=term, count=1) for term in own] for own in terms])
+    assert [place for place, _ in nearness.neighbours(0)] == [1, 2]
+    assert [place for place, _ in nearness.neighbours(0, most=1)] == [1]
+    assert nearness.neighbours(3) == []
+    assert Relatedness([[]]).neighbours(0) == []
