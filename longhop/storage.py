@@ -204,6 +204,11 @@ class RunFolder:
 
     # Files
 
+    def files(self, pattern: str) -> list[str]:
+        """Files of the run that match a pattern, as addresses."""
+        found = sorted(str(path) for path in self._fs.glob(self.path_of(pattern)))
+        return found if self.is_local else [self._fs.unstrip_protocol(path) for path in found]
+
     def exists(self, name: str) -> bool:
         """Whether a file of the run exists; then it is complete."""
         return bool(self._fs.exists(self.path_of(name)))

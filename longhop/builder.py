@@ -1,0 +1,166 @@
+"""The builder: a recipe and a folder, and what can be done with them.
+
+    >>> builder = Builder(Recipe.load("recipe.yaml"), out="runs/sample")
+    >>> builder.check()
+    >>> run = builder.build(workers=2)
+    >>> run.examples().head().collect()
+
+`build` runs the Luigi tasks of `longhop.tasks` with Luigi's scheduler in this process, or with a central one. It works
+in a notebook too: the tasks have no event loop, and the engines' loop runs in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from longhop import errors
+from longhop.engines.roles import make_engine
+from longhop.errors import BuildError, LonghopError
+from longhop.manifest import load
+from longhop.prompting import load_prompts
+from longhop.recipe import Recipe
+from longhop.records import Rejection
+from longhop.run import Run
+from longhop.sources import list_source
+from longhop.sources.excluded import read_excluded
+from longhop.storage import RunFolder
+from longhop.tokens import load_tokenizer
+
+__all__ = ["Builder", "CheckReport", "SourceReport"]
+
+
+class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source holds."""
+
+    name: str
+    kind: str
+    items: int
+    """Files, repositories or datasets that will be read."""
+    size: int
+    """Their bytes."""
+    left_out: dict[str, int]
+    """What will not be read, by reason."""
+
+
+class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What `check` found; it raises where something is wrong."""
+
+    sources: list[SourceReport]
+    tokenizer: str
+    prompts: list[str]
+    engines: dict[str, str]
+    """Role: model."""
+
+
+class Builder:
+    """Builds one recipe into one folder."""
+
+    def __init__(self, recipe: Recipe, out: str | Path | None = None) -> None:
+        """Take a recipe and the run's folder, a local path or an fsspec URL; `runs/<name>` by default."""
+        self.recipe = recipe
+        self.out = str(out) if out is not None else f"runs/{recipe.name}"
+
+    def check(self) -> CheckReport:
+        """Look at everything that a build needs, and build nothing.
+
+        Raises:
+            SourceError, TokenizerError, PromptError, EngineError: The first thing that would stop a build.
+        """
+        sources = []
+        for source in self.recipe.sources:
+            items = size = 0
+            left_out: dict[str, int] = {}
+            for entry in list_source(source):
+                if isinstance(entry, Rejection):
+                    left_out[entry.reason] = left_out.get(entry.reason, 0) + 1
+                else:
+                    items += 1
+                    size += entry.size
+            name = source.path or source.dataset or ""
+            sources.append(SourceReport(name=name, kind=source.kind, items=items, size=size, left_out=left_out))
+        for _ in read_excluded(self.recipe.documents.exclude):
+            pass
+        return CheckReport(
+            sources=sources,
+            tokenizer=load_tokenizer(self.recipe.tokenizer).name,
+            prompts=list(load_prompts(self.recipe.prompts).hashes),
+            engines=self._engines(),
+        )
+
+    def _engines(self) -> dict[str, str]:
+        return {role: make_engine(role, config).model for role, config in self.recipe.engines.items()}
+
+    def build(self, workers: int = 1, *, refresh: bool = False, scheduler: str | None = None) -> Run:
+        """Build the dataset; run again, it continues.
+
+        Args:
+            workers: Processes on this machine.
+            refresh: List the sources anew, to add what is new in them.
+            scheduler: `host:port` of a central Luigi scheduler; one in this process where None.
+
+        Raises:
+            LonghopError: What stopped the build, of its own kind; everything that was finished is kept.
+        """
+        self._engines()
+        folder = RunFolder(self.out)
+        failures = RunFolder(str(folder.work / "failures"))
+        before = set(failures.files("*.json"))
+        ok = self._run(workers, refresh=refresh, scheduler=scheduler)
+        noted = sorted(set(failures.files("*.json")) - before)
+        notes = [failures.read_json(path.rpartition("/")[2]) for path in noted]
+        if not ok:
+            raise _error(notes)
+        return Run(folder, load(folder))
+
+    def _run(self, workers: int, *, refresh: bool, scheduler: str | None) -> bool:
+        import luigi  # noqa: PLC0415 - only a build needs it
+
+        from longhop.tasks import Build  # noqa: PLC0415 - importing registers the tasks with Luigi
+
+        where: dict[str, Any] = {"local_scheduler": True}
+        if scheduler is not None:
+            host, _, port = scheduler.partition(":")
+            where = {"scheduler_host": host, "scheduler_port": int(port or 8082)}
+        with self._recipe_file() as recipe, _quiet():
+            task = Build(recipe=recipe, out=self.out, refresh=refresh)
+            result = luigi.build([task], workers=workers, log_level="CRITICAL", detailed_summary=True, **where)
+            return bool(result.status in (luigi.LuigiStatusCode.SUCCESS, luigi.LuigiStatusCode.SUCCESS_WITH_RETRY))
+
+    @contextlib.contextmanager
+    def _recipe_file(self) -> Iterator[str]:
+        """The recipe as a file, which is what a task can carry: as resolved, overrides included."""
+        with tempfile.TemporaryDirectory(prefix="longhop-") as folder:
+            path = Path(folder) / "recipe.yaml"
+            path.write_bytes(msgspec.json.encode(self.recipe.resolved()))  # JSON is YAML
+            yield str(path)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Luigi's own lines say much and tell little; the tasks say what was built."""
+    logger = logging.getLogger("luigi-interface")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _error(notes: list[Any]) -> LonghopError:
+    """The error that stopped the build, out of what the workers noted."""
+    if not notes:
+        return BuildError("the build stopped and no task said why; look at the scheduler's log")
+    first, more = notes[0], len({note["message"] for note in notes}) - 1
+    also = f" (and {more} more failures)" if more else ""
+    kind = getattr(errors, first["error"], None) if first["known"] else None
+    if isinstance(kind, type) and issubclass(kind, LonghopError) and kind is not errors.RecipeError:
+        return kind(f"{first['message']}{also}") if kind is not errors.Refused else BuildError(first["message"])
+    return BuildError(f"{first['task']}: {first['error']}: {first['message']}{also}")

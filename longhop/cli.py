@@ -1,0 +1,181 @@
+"""The `longhop` command.
+
+    longhop build data/recipes/sample.yaml --workers 2
+    longhop status runs/sample
+
+Exit codes: 0 built, 1 failed (the reason is the last line on stderr), 2 bad recipe or arguments, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from longhop import starter
+from longhop.builder import Builder
+from longhop.errors import LonghopError, RecipeError
+from longhop.recipe import Recipe
+from longhop.run import Run, StageState
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="longhop",
+    help="Builds long-context multi-hop question-answering datasets out of books, papers and code.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
+RunPath = Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run.")]
+Out = Annotated[str | None, typer.Option("--out", help="Folder of the run, or an fsspec URL; runs/NAME by default.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the recipe: traces.samples=4.")
+]
+
+
+@app.command()
+def build(
+    recipe: RecipePath,
+    out: Out = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    overrides: Overrides = None,
+    scheduler: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A central Luigi scheduler.")] = None,
+    *,
+    refresh: Annotated[bool, typer.Option("--refresh", help="List the sources anew, to add what is new.")] = False,
+) -> None:
+    """Build the dataset of a recipe; run again, it continues."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+    logging.getLogger("longhop").setLevel(logging.INFO)
+    builder = Builder(Recipe.load(recipe, overrides or ()), out)
+    run = builder.build(workers, refresh=refresh, scheduler=scheduler)
+    _summary(run)
+
+
+@app.command()
+def check(recipe: RecipePath, overrides: Overrides = None) -> None:
+    """Validate a recipe, its sources, tokenizer, prompts and engines; build nothing."""
+    found = Recipe.load(recipe, overrides or ())
+    report = Builder(found).check()
+    console = Console()
+    for source in report.sources:
+        left = sum(source.left_out.values())
+        out = f", {left} left out ({_reasons(source.left_out)})" if left else ""
+        console.print(
+            f"source    {source.name}: {source.items} to read as {source.kind}, {source.size / 1024:,.0f} KiB{out}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    lengths = ", ".join(f"{count} of {length:,} tokens" for length, count in sorted(found.contexts.lengths.items()))
+    console.print(f"tokenizer {report.tokenizer}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"contexts  {lengths}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"prompts   {', '.join(report.prompts)}", markup=False, highlight=False, soft_wrap=True)
+    engines = ", ".join(f"{role} {model}" for role, model in report.engines.items())
+    console.print(f"engines   {engines}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{recipe}: good to build", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def status(run: RunPath) -> None:
+    """Say how far a run is, what was kept and what was left out."""
+    _table(Run.open(run))
+
+
+@app.command()
+def push(
+    run: RunPath,
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="owner/name on the Hugging Face Hub.")],
+    *,
+    private: Annotated[bool, typer.Option("--private/--public", help="Who may see a repository that is made.")] = True,
+    revision: Annotated[str | None, typer.Option(help="Branch to commit to.")] = None,
+) -> None:
+    """Upload the dataset of a run to the Hugging Face Hub."""
+    typer.echo(Run.open(run).push_to_hub(repo, private=private, revision=revision))
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="The recipe to write.")] = Path("recipe.yaml"),
+    sources: Annotated[
+        list[Path] | None, typer.Option("--sources", metavar="DIR", help="Folders of books, papers or code.")
+    ] = None,
+) -> None:
+    """Write a commented recipe to start from; it asks nothing and overwrites nothing."""
+    for written in starter.write(path, sources or []):
+        typer.echo(f"wrote {written}")
+    typer.echo(f"next: longhop check {path}, then longhop build {path}")
+
+
+def _summary(run: Run) -> None:
+    _table(run)
+    where = run.folder.url_of("dataset")
+    typer.echo(f"dataset: {where} (its README.md is the card)")
+
+
+def _table(run: Run) -> None:
+    table = Table(title=f"{run.name} in {run.folder.url}", title_justify="left", box=None, pad_edge=False)
+    table.add_column("stage")
+    for name in ("parts", "rows", "left out", "seconds"):
+        table.add_column(name, justify="right")
+    table.add_column("why", overflow="fold")
+    for state in run.states():
+        table.add_row(*_row(state))
+    width = None if sys.stdout.isatty() else 140
+    Console(width=width, highlight=False, markup=False).print(table)
+
+
+def _row(state: StageState) -> tuple[str, ...]:
+    parts = f"{state.built}/{'?' if state.parts is None else state.parts}"
+    rows = f"{state.rows:,}" if state.accepted is None else f"{state.accepted:,} of {state.rows:,}"
+    left = sum(state.rejections.values())
+    return (state.stage, parts, rows, f"{left:,}" if left else "", f"{state.seconds:.1f}", _reasons(state.rejections))
+
+
+def _reasons(rejections: dict[str, int], most: int = 4) -> str:
+    named = [f"{reason} {count}" for reason, count in list(rejections.items())[:most]]
+    return ", ".join([*named, "…"] if len(rejections) > most else named)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and end the process with its exit code."""
+    try:
+        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except typer.Exit as exit_:
+        code = exit_.exit_code
+    except RecipeError as error:
+        code = _failed(str(error), 2)
+    except LonghopError as error:
+        code = _failed(str(error), 1)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _failed("interrupted; run the same command again to continue", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as error:
+        if not _is_usage_error(error):
+            raise
+        code = _failed(f"{error.format_message()} (see longhop --help)", 2)  # type: ignore[attr-defined]
+    sys.exit(code or 0)
+
+
+def _is_usage_error(error: Exception) -> bool:
+    """Typer brings its own copy of click or uses the installed one; both know their errors by this method."""
+    return hasattr(error, "format_message")
+
+
+def _failed(message: str, code: int) -> int:
+    sys.stdout.flush()
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console.print(message, style="red" if console.is_terminal else "")
+    return code

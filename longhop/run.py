@@ -1,0 +1,223 @@
+"""A run that was built: its tables as lazy frames, its dataset, its upload.
+
+    >>> run = Run.open("runs/sample")
+    >>> run.examples().select("question", "answer").head(3).collect()
+
+The frames read exactly the parts that the current recipe's plan has, whatever other parts the folder holds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+import polars as pl
+
+from longhop.errors import PublishError, StorageError
+from longhop.fingerprints import STAGES
+from longhop.manifest import Manifest, load
+from longhop.publish.upload import push
+from longhop.records import (
+    Context,
+    ContextPlan,
+    Document,
+    Example,
+    Plan,
+    Question,
+    Record,
+    Rejection,
+    Trace,
+    Verdict,
+    schema_of,
+)
+from longhop.storage import PartCounts, RunFolder
+
+if TYPE_CHECKING:
+    import datasets
+
+__all__ = ["Run", "StageState"]
+
+
+class StageState(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a stage is."""
+
+    stage: str
+    built: int
+    """Parts that are complete."""
+    parts: int | None
+    """Parts in all; None as long as the plan does not say."""
+    rows: int
+    accepted: int | None
+    """Of questions: how many were accepted."""
+    rejections: dict[str, int]
+    """Rejections by reason, the most frequent first."""
+    seconds: float
+
+
+class Run:
+    """The folder of a run."""
+
+    def __init__(self, folder: RunFolder, manifest: Manifest) -> None:
+        self.folder = folder
+        self._manifest = manifest
+
+    @classmethod
+    def open(cls, out: str) -> Run:
+        """A run that was built, or begun.
+
+        Raises:
+            StorageError: There is no run in that folder.
+        """
+        folder = RunFolder(out)
+        return cls(folder, load(folder))
+
+    @property
+    def name(self) -> str:
+        """Name of the recipe."""
+        return self._manifest.name
+
+    def documents(self) -> pl.LazyFrame:
+        """Documents, duplicates included; `plan()` says which those are."""
+        return self._frame("documents", Document)
+
+    def plan(self) -> pl.LazyFrame:
+        """Place, split and duplicates of documents."""
+        return self._frame("plan", Plan)
+
+    def contexts(self) -> pl.LazyFrame:
+        """Contexts with their text."""
+        return self._frame("contexts", Context)
+
+    def questions(self) -> pl.LazyFrame:
+        """Questions, accepted and rejected."""
+        return self._frame("questions", Question)
+
+    def traces(self) -> pl.LazyFrame:
+        """All traces."""
+        return self._frame("traces", Trace)
+
+    def verdicts(self) -> pl.LazyFrame:
+        """All verdicts."""
+        return self._frame("verdicts", Verdict)
+
+    def examples(self) -> pl.LazyFrame:
+        """Examples, before questions that say the same are dropped over the whole dataset."""
+        return self._frame("examples", Example)
+
+    def rejections(self) -> pl.LazyFrame:
+        """What left the pipeline, at every stage."""
+        files = [
+            file
+            for stage in STAGES
+            for part in self._built(stage)
+            if self.folder.exists(file := self._name(stage, part, "rejections"))
+        ]
+        return self._scan(files, Rejection)
+
+    def dataset(self) -> datasets.DatasetDict:
+        """The `default` configuration of the dataset.
+
+        Raises:
+            PublishError: The run was not built to its end.
+        """
+        import datasets  # noqa: PLC0415 - takes seconds to import, and few need it
+
+        files = {
+            str(path).rpartition("/")[2].partition("-")[0]: str(path)
+            for path in sorted(self.folder.files("dataset/data/default/*.parquet"))
+        }
+        if not files:
+            raise PublishError(f"{self.folder.url}: no dataset with examples here; build the run to its end first")
+        loaded = datasets.load_dataset("parquet", data_files=files)
+        assert isinstance(loaded, datasets.DatasetDict)
+        return loaded
+
+    def push_to_hub(self, repo: str, *, private: bool = True, revision: str | None = None) -> str:
+        """Upload the dataset in one commit; gives the commit's address.
+
+        Raises:
+            PublishError: Nothing to upload, no access, or no connection.
+        """
+        if not self.folder.is_local:
+            raise PublishError(f"{self.folder.url}: only a local run folder can be uploaded")
+        return push(self.folder.local_path / "dataset", repo, private=private, revision=revision)
+
+    def states(self) -> list[StageState]:
+        """How far each stage is, in the order of the stages."""
+        return [self._state(stage) for stage in STAGES]
+
+    def _state(self, stage: str) -> StageState:
+        counts: list[PartCounts] = []
+        built = self._built(stage)
+        rejections: Counter[str] = Counter()
+        rows = 0
+        if stage == "dataset":
+            for part in built:
+                rejected = self.folder.read_rejections("published", self._manifest.fingerprints[stage], part)
+                rejections.update(rejection.reason for rejection in rejected)
+                rows = self._state("examples").rows - len(rejected)
+        for part in built if stage != "dataset" else []:
+            found = self.folder.read_counts(stage, self._manifest.fingerprints[stage], part)
+            if found is not None:
+                counts.append(found)
+                rejections.update(found.rejections)
+        questions = stage == "questions"
+        return StageState(
+            stage=stage,
+            built=len(built),
+            parts=self._parts(stage),
+            rows=rows + sum(count.rows for count in counts),
+            accepted=sum(count.accepted or 0 for count in counts) if questions else None,
+            rejections=dict(rejections.most_common()),
+            seconds=round(sum(count.seconds for count in counts), 1),
+        )
+
+    def _parts(self, stage: str) -> int | None:
+        """How many parts a stage has by the plan."""
+        manifest = self._manifest
+        known = {
+            "documents": manifest.growth[-1][1],
+            "plan": len(manifest.growth),
+            "context_plan": len(manifest.steps),
+        }
+        if stage in known:
+            return known[stage]
+        fingerprint = manifest.fingerprints["context_plan"]
+        if self.folder.parts("context_plan", fingerprint) != list(range(len(manifest.steps))):
+            return None
+        if stage == "dataset":
+            return 1
+        plans = [
+            plan
+            for step in range(len(manifest.steps))
+            for plan in self.folder.read_part("context_plan", fingerprint, step, ContextPlan)
+        ]
+        return 1 + max((plan.part for plan in plans), default=-1)
+
+    def _built(self, stage: str) -> list[int]:
+        """Parts of the plan that are complete."""
+        parts = self._parts(stage)
+        if stage == "dataset":
+            examples = self._parts("examples")
+            mine = {"fingerprint": self._manifest.fingerprints["dataset"], "parts": examples}
+            return [examples or 0] if self.folder.read_json("published/current.json") == mine else []
+        built = self.folder.parts(stage, self._manifest.fingerprints[stage])
+        return [part for part in built if parts is not None and part < parts]
+
+    def _name(self, stage: str, part: int, what: str = "part") -> str:
+        folder = "published" if stage == "dataset" else stage
+        return self.folder.part_name(folder, self._manifest.fingerprints[stage], part, what)
+
+    def _frame(self, stage: str, record: type[Record]) -> pl.LazyFrame:
+        return self._scan([self._name(stage, part) for part in self._built(stage)], record)
+
+    def _scan(self, names: list[str], record: type[Record]) -> pl.LazyFrame:
+        if not names:
+            empty = pl.from_arrow(schema_of(record).empty_table())
+            assert isinstance(empty, pl.DataFrame)
+            return empty.lazy()
+        try:
+            return pl.scan_parquet([self.folder.url_of(name) for name in names])
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise StorageError(f"{self.folder.url}: {error}") from error
