@@ -4,10 +4,10 @@
     >>> manifest.fingerprints["traces"]
     '5c0f6f2a9d1b'
 
-The plan of a run only grows. `growth` says which parts of the listing came when (the first at the beginning, others with
-`--refresh`); `history` says, for the way in which contexts are planned, which contexts were asked for in which step. What
-an earlier step planned keeps its ids and its place; a later step adds parts behind. One process writes run.json: the
-front task, before any other task begins.
+The plan of a run only grows. `growth` says which parts of the listing came when (the first at the beginning, others
+with `--refresh`); `history` says, for the way in which contexts are planned, which contexts were asked for in which
+step. What an earlier step planned keeps its ids and its place; a later step adds parts behind. One process writes
+run.json: the front task, before any other task begins.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def _identity(item: SourceItem) -> SourceItem:
 
 
 def _listed_anew(recipe: Recipe, listing: list[ListingPart], notes: list[str]) -> tuple[list[ListingPart], int]:
-    """The listing with the places where its items lie now, and with parts of new items behind it; how many those are."""
+    """The listing with the places where its items lie now, parts of new items behind it; how many those are."""
     entries = [entry for source in recipe.sources for entry in list_source(source)]
     present = {_identity(entry): entry for entry in reversed(entries) if isinstance(entry, SourceItem)}
     known = {_identity(item) for part in listing for item in part.items}

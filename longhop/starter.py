@@ -135,7 +135,7 @@ def write(path: Path, sources: list[Path]) -> list[Path]:
             or "first",
             sources="\n".join(lines),
             least=200 if sources else 20,
-            lengths="{8k: 10, 32k: 5}" if sources else "{256: 2, 512: 1}",
+            lengths="{8k: 10, 32k: 5}" if sources else "{300: 2, 500: 1}",
             reuse=1 if sources else 4,
         )
         path.write_text(text, encoding="utf-8")

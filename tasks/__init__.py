@@ -7,6 +7,7 @@ the run's folder, a fingerprint and the number of a part; everything else stands
 """
 
 import sys
+from itertools import pairwise
 
 if __name__ != "longhop.tasks":
     raise ImportError("import longhop.tasks: under another name Luigi would register every task twice")
@@ -43,7 +44,7 @@ def _fail_when_a_task_fails(arguments: list[str]) -> None:
     Only where the command line says that longhop is what runs, and never over a configuration of the user's own.
     """
     asked = "--module=longhop.tasks" in arguments or "longhop.tasks" in [
-        after for before, after in zip(arguments, arguments[1:], strict=False) if before == "--module"
+        after for before, after in pairwise(arguments) if before == "--module"
     ]
     config = luigi.configuration.get_config()
     if not asked or config.has_section("retcode"):

@@ -61,7 +61,7 @@ class PartTask(RunTask):
     record: ClassVar[type[Record]]
 
     @property
-    def priority(self) -> int:
+    def priority(self) -> int:  # type: ignore[override]
         """Stages further down come first, so that parts finish early and caches stay warm."""
         return 10 * STAGES.index(self.stage)
 

@@ -1,4 +1,4 @@
-"""The card: the README.md of a dataset, which says what it is, how it was made, and what was left out.
+r"""The card: the README.md of a dataset, which says what it is, how it was made, and what was left out.
 
     >>> text = render_card(CardFacts(name="sample", …))
     >>> text.startswith("---\nlicense: cc0-1.0")

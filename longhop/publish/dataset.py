@@ -19,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import msgspec
 import pyarrow as pa
@@ -70,7 +70,7 @@ def schema(configuration: str) -> pa.Schema:
         more = [("judge_model", pa.string()), ("context_id", pa.string()), ("question", pa.large_string())]
         fields = [*schema_of(Trace), *verdict, *(pa.field(name, kind) for name, kind in more)]
         return pa.schema([*fields, pa.field("reference_answer", pa.large_string())])
-    return schema_of({"questions": Question, "contexts": Context}[configuration])
+    return schema_of(Question if configuration == "questions" else Context)
 
 
 def choose_examples(examples: Iterable[pa.Table], duplicate: float, most: int | None) -> Chosen:
@@ -193,7 +193,7 @@ class _Writer:
         self._rows: list[dict[str, Any]] = []
         self._size = 0
 
-    def __enter__(self) -> _Writer:
+    def __enter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = pq.ParquetWriter(self._path, self._schema, compression="zstd")
         return self

@@ -1,6 +1,7 @@
 """A training row as a conversation: the context and the question, then reasoning and answer.
 
-    >>> [message["role"] for message in messages(prompts, context.text, question.question, "It is Ines.", "Answer: 340")]
+    >>> rows = messages(prompts, context.text, question.question, "It is Ines.", "Answer: 340")
+    >>> [row["role"] for row in rows]
     ['system', 'user', 'assistant']
 
 System and user message are those of the prompt `answer`, so a model is trained on what the reader was asked.

@@ -22,7 +22,9 @@ __all__ = ["Stripped", "strip_gutenberg"]
 HEAD_LINES = 600
 """Within so many lines the header ends."""
 CREDIT_LINES = 120
-"""Within so many lines behind the header credits may stand."""
+"""Within so many lines behind the header letters and notes of Project Gutenberg may stand."""
+CREDIT_PARAGRAPHS = 12
+"""Within so many paragraphs behind these, credits."""
 
 _FLAGS = re.IGNORECASE | re.MULTILINE
 _OPENING = re.compile(r"Project Gutenberg|\*{3}\s*START OF TH", re.IGNORECASE)
@@ -138,7 +140,8 @@ def _without_credits(body: str) -> str:
     if scanner:
         head = head[scanner.end() :]
     paragraphs = re.split(r"(\n[ \t]*\n\s*)", head)
-    kept = [part for i, part in enumerate(paragraphs) if i % 2 or not _CREDIT.match(part)]
+    first = 2 * CREDIT_PARAGRAPHS
+    kept = [part for i, part in enumerate(paragraphs) if i % 2 or i > first or not _CREDIT.match(part)]
     return _NOTE.sub("", "".join(kept).lstrip("\n") + rest)
 
 

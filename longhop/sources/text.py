@@ -27,11 +27,12 @@ _BOMS = (
 )
 
 FOREIGN_SHARE = 0.15
-"""Share of bytes above 127 from which a text without valid UTF-8 is taken for another script than Latin."""
+"""Share of bytes above 127, most of them side by side, from which a text that is no UTF-8 is in another script."""
 CONTROL_SHARE = 0.01
 """Share of control characters from which bytes are no text."""
 
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\v\b\x1b\x1a"))
+_HIGH_RUN = re.compile(rb"[\x80-\xff]{2,}")
 _REMOVED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _TRAILING = re.compile(r"[ \t\u00a0]+$", re.MULTILINE)
@@ -66,7 +67,8 @@ def decode(data: bytes) -> str:
     high = len(data) - len(data.translate(None, bytes(range(128, 256))))
     if high - strays > 2 * strays:
         return text
-    if high > FOREIGN_SHARE * len(data) and len(data) > 64:
+    in_runs = sum(map(len, _HIGH_RUN.findall(data)))
+    if high > FOREIGN_SHARE * len(data) and in_runs > high / 2 and len(data) > 64:
         best = charset_normalizer.from_bytes(head).best()
         if best is None:
             raise BinaryError("no known encoding gives text")

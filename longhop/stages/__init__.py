@@ -1,0 +1,1 @@
+"""The stages: plain functions from records to records, one module each, named after what it produces."""

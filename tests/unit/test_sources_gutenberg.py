@@ -44,6 +44,8 @@ Updated editions will replace the previous one--the old editions
 will be renamed.
 """
 
+NOTICE = "Please take a look at the important information in this header.\n" * 240
+
 OLD = f"""*****The Project Gutenberg Etext of The Lamp, by Ada Reed*****
 #2 in our series by Ada Reed
 
@@ -53,7 +55,7 @@ the copyright laws for your country before posting these files!!
 *****The Project Gutenberg Etext of The Lamp, by Ada Reed*****
 *****This file should be named lamp10.txt or lamp10.zip******
 
-{"Please take a look at the important information in this header.\n" * 240}
+{NOTICE}
 ***START**THE SMALL PRINT!**FOR PUBLIC DOMAIN ETEXTS**START***
 Why is this "Small Print!" statement here?
 
