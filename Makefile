@@ -31,9 +31,11 @@ $(STAMP): requirements.lock pyproject.toml
 
 lock: $(STAMP)  ## pin all dependencies anew: names, versions and hashes, no addresses
 	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['dev'], sep='\n')" \
+	  > $(VENV)/dev.in
 	$(BIN)/python -m piptools compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links --no-emit-options --no-annotate \
-	  --group dev --extra s3 --output-file requirements.lock pyproject.toml
+	  --extra s3 --output-file requirements.lock pyproject.toml $(VENV)/dev.in
 
 clean:  ## remove what was built and installed
 	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
