@@ -17,6 +17,9 @@ from pylatexenc.latexwalker import LatexWalkerError
 
 __all__ = ["convert", "expand_macros"]
 
+GROUP_CHARS = 50_000
+"""Within so many characters an argument ends; else its brace was never closed."""
+
 _HEADINGS = {
     "part": ("chapter", "# "),
     "chapter": ("chapter", "# "),
@@ -80,6 +83,8 @@ _NEWCOMMAND = re.compile(
     r"\\(?:re)?newcommand\*?\s*\{?\s*\\([a-zA-Z]+)\s*\}?\s*(\[\d\])?\s*(?=\{)|\\def\s*\\([a-zA-Z]+)\s*(?=\{)"
 )
 _LABEL = re.compile(r"\\label\s*\{[^{}]*\}")
+_ONE = re.compile(r"\\[a-zA-Z]|[^\\\s]")
+_BRACE = re.compile(r"[{}]|\\[\\{}]")
 _GONE, _BREAK = "\x02", "\x01"  # where a command left nothing; where a section begins
 _LEFT_EMPTY = re.compile(r"^[ \t\x02]*\x02[ \t\x02]*\n", re.MULTILINE)
 _LIGATURES = (("---", "—"), ("--", "–"), ("``", "“"), ("''", "”"))
@@ -300,22 +305,14 @@ def _group(source: str, place: int, *, letter: bool = False) -> tuple[str, int]:
     while start < len(source) and source[start] in " \t\n":
         start += 1
     if source.startswith("{", start):
-        depth, at = 0, start
-        while at < len(source):
-            char = source[at]
-            if char == "\\":
-                at += 1
-            elif char == "{":
-                depth += 1
-            elif char == "}":
-                depth -= 1
-                if depth == 0:
-                    return source[start + 1 : at], at + 1
-            at += 1
+        depth = 0
+        for match in _BRACE.finditer(source, start, start + GROUP_CHARS):
+            depth += {"{": 1, "}": -1}.get(match[0], 0)
+            if depth == 0:
+                return source[start + 1 : match.start()], match.end()
         return "", start + 1  # never closed: the brace is ignored
-    if letter and start < len(source):
-        match = re.compile(r"\\[a-zA-Z]|[^\\\s]").match(source, start)
-        return (match[0], match.end()) if match else ("", place)
+    if letter and (one := _ONE.match(source, start)):
+        return one[0], one.end()
     return "", place
 
 

@@ -26,7 +26,8 @@ MOST_CHARS = 20_000_000
 """Characters that a paper may have with all that it includes; a file that includes itself many times ends here."""
 
 _COMMENT_LINE = re.compile(r"^[ \t]*%.*\n?", re.MULTILINE)
-_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*")
+# Not the escapes within an address, `{https://x.org/a%20b}`.
+_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%(?![0-9A-Fa-f]{2}[^\s{}]*\}).*")
 _SKIPPED = re.compile(r"\\begin\{comment\}.*?\\end\{comment\}|\\iffalse\b.*?\\fi\b", re.DOTALL)
 _INCLUDE = re.compile(r"\\(?:input|include|subfile)\s*\{\s*([^{}\n]+?)\s*\}|\\input\s+([\w./-]+)")
 _BEGIN, _END = r"\begin{document}", r"\end{document}"

@@ -7,8 +7,26 @@ from hypothesis import strategies as st
 
 from longhop.markup import Neutralizer
 
-PARTS = ["<", ">", "|", "/", "document", "think", "<|", "|>", "im_start", "[", "]", "INST", "s", "</s>", " ", "\n", "<s>"]
-TEXTS = st.lists(st.sampled_from([*PARTS, "aa", "｜", "Q"]), max_size=30).map("".join)  # noqa: RUF001
+PARTS = [
+    "<",
+    ">",
+    "|",
+    "/",
+    "document",
+    "think",
+    "<|",
+    "|>",
+    "im_start",
+    "[",
+    "]",
+    "INST",
+    "s",
+    "</s>",
+    " ",
+    "\n",
+    "<s>",
+]
+TEXTS = st.lists(st.sampled_from([*PARTS, "aa", "｜", "Q"]), max_size=30).map("".join)
 TOKENS = st.lists(st.text(alphabet="a<|> s", min_size=1, max_size=4), max_size=5)
 
 

@@ -58,14 +58,29 @@ def test_letters_and_spaces_are_normalised_as_squad_does_it(first: str, second: 
     assert exact_match(first, second) == (squad(first) == squad(second))
 
 
-def test_a_bare_number_matches_a_number_with_its_unit_against_a_reference_only() -> None:
-    """`14` and `14 years` answer "how many years?", but 14 years are not 14 days by way of 14."""
-    assert matches_any("14 years", ["14"])
-    assert matches_any("14", ["14 years"])
-    assert not matches_any("14 days", ["14 years"])
-    assert not matches_any("10 %", ["10"])
-    assert not matches_any("$5", ["5"])
+def test_a_unit_may_be_left_out_where_the_question_names_it() -> None:
+    """`14` and `14 years` answer "how many years?" alike, and 14 years are not 14 days by way of 14."""
+    question = "How many years did Ines keep the light?"
+    assert exact_match("14", "fourteen years", question)
+    assert matches_any("14 years", ["14"], question)
+    assert not exact_match("14 days", "14 years", question)
+    assert not matches_any("14 days", ["14"], question)
     assert not exact_match("14 years", "14")
+    assert exact_match("1,500", "1500 crowns", "What is the number of crowns in the chest?")
+    assert exact_match("13.8", "13.8 nmi", "How many nautical miles is it to Skarn?")
+    assert not exact_match("10 %", "10", "How many crowns are lost?")
+    assert not exact_match("3 days", "3 years", "How many days and how many years?")
+
+
+def test_case_counts_where_the_answer_is_an_identifier() -> None:
+    """And only what wraps it is taken off; for other questions a word in backticks matches itself without them."""
+    assert exact_match("`Map`", "Map", answer_type="identifier")
+    assert not exact_match("Map", "map", answer_type="identifier")
+    assert not exact_match("1.10", "1.1", answer_type="version")
+    assert exact_match("Map", "map")
+    assert not exact_match("`Map`", "`map`")
+    assert matches_any("map", ["`map`"])
+    assert not matches_any("Map", ["`map`"])
 
 
 def test_any_alias_counts() -> None:

@@ -12,10 +12,10 @@ CHATS = {
     "Llama 2": "<s>[INST] <<SYS>>\nBe kind.\n<</SYS>>\n\nHi [/INST] Hello </s>",
     "Llama 3": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|python_tag|>",
     "Llama 4": "<|header_start|>user<|header_end|>\n\nHi<|eot|>",
-    "Mistral": "[SYSTEM_PROMPT]x[/SYSTEM_PROMPT][AVAILABLE_TOOLS][][/AVAILABLE_TOOLS][INST]Hi[/INST][TOOL_CALLS][THINK]",
+    "Mistral": "[SYSTEM_PROMPT]x[/SYSTEM_PROMPT][AVAILABLE_TOOLS][][/AVAILABLE_TOOLS][INST]Hi[/INST][THINK]",
     "Gemma": "<bos><start_of_turn>user\nHi<end_of_turn>\n<start_of_image><unused12>",
     "Phi": "<|system|>Be kind<|end|><|user|>Hi<|end|><|assistant|>",
-    "DeepSeek": "<｜begin▁of▁sentence｜><｜User｜>Hi<｜Assistant｜><think>\n</think><｜tool▁calls▁begin｜>",  # noqa: RUF001
+    "DeepSeek": "<｜begin▁of▁sentence｜><｜User｜>Hi<｜Assistant｜><think>\n</think><｜tool▁calls▁begin｜>",
     "gpt-oss": "<|start|>assistant<|channel|>analysis<|message|>Hi<|return|><|constrain|>json<|call|>",
     "Command R": "<BOS_TOKEN><|START_OF_TURN_TOKEN|><|USER_TOKEN|>Hi<|END_OF_TURN_TOKEN|>",
     "GLM": "[gMASK]<sop><|user|>\nHi<|assistant|>\n<think></think>\n<arg_key>a</arg_key><|observation|>",
@@ -29,11 +29,6 @@ CHATS = {
     "Seed": "<seed:bos>user\n<seed:think>x</seed:think><seed:eos>",
 }
 """Prompts as the families' chat templates write them, copied by hand."""
-
-MARKS = {
-    name: [part for part in text.replace(">", "> ").replace("]", "] ").split() if part[0] in "<[>]"]
-    for name, text in CHATS.items()
-}
 
 
 def test_a_document_is_wrapped_as_the_design_says() -> None:

@@ -66,6 +66,12 @@ def test_a_system_message_is_part_of_what_uses_it(tmp_path: Path) -> None:
         ("judge", "---\nname: judge\ntake: {}\n---\nx", "the keys gives, name, system, takes"),
         ("judge", "---\nname: judge\nsystem: nobody\n---\nx", "`system: nobody` names no prompt"),
         ("judge", "---\nname: judge\ntakes: {mood: m}\n---\n{{ mood }}", "takes `mood`, which is not given"),
+        ("judge", "---\nname: judge\nsystem: [system]\n---\nx", "`system` is a name"),
+        ("judge", "---\nname: judge\ntakes: {1: x}\n---\nx", "`takes` maps inputs"),
+        ("judge", "---\nname: judge\ngives: json\n---\nx", "`gives` is `text` or a JSON schema"),
+        ("judge", JUDGE + "{% include 'answer' %}", "stands in one file"),
+        ("judge", JUDGE + "{{ question | shout }}", "line 6: No filter named 'shout'"),
+        ("system", "---\nname: system\nsystem: judge\n---\nx", "it takes no inputs"),
         ("jury", JUDGE, "overrides no prompt"),
     ],
 )
@@ -85,6 +91,26 @@ def test_a_missing_folder_and_a_missing_input_are_said(tmp_path: Path) -> None:
         load_prompts().render("judge", {"question": "Q", "reference": "R"})
     with pytest.raises(PromptError, match="there are answer"):
         load_prompts().render("summarise", {})
+
+
+def test_a_template_that_fails_on_its_inputs_is_named(tmp_path: Path) -> None:
+    """Not only where Jinja2 itself refuses."""
+    (tmp_path / "judge.md").write_text(JUDGE + "{{ question + 1 }}")
+    with pytest.raises(PromptError, match="judge.md: can only concatenate"):
+        load_prompts(tmp_path).render("judge", {"question": "Q"})
+
+
+def test_a_file_of_an_editor_on_windows_is_read(tmp_path: Path) -> None:
+    """With a byte order mark and carriage returns."""
+    (tmp_path / "judge.md").write_bytes(b"\xef\xbb\xbf" + (JUDGE + "{{ question }}\n?").replace("\n", "\r\n").encode())
+    assert load_prompts(tmp_path).render("judge", {"question": "Q"}) == [{"role": "user", "content": "Q\n?"}]
+
+
+def test_a_context_of_megabytes_is_data() -> None:
+    """It is no template, nothing in it is escaped, and rendering it takes no longer than copying."""
+    context = '<document title="a">\n{{ 7 * 7 }} {% raw %} & < > # line\n' * 100_000
+    message = load_prompts().render("answer", {"context": context, "question": "Who?"})[1]["content"]
+    assert message.startswith(context)
 
 
 def test_a_template_cannot_reach_out(tmp_path: Path) -> None:

@@ -7,7 +7,11 @@ import pytest
 from longhop.sources.books import read_prose
 from longhop.sources.gutenberg import strip_gutenberg
 
-BODY = "THE LAMP\n\nby Ada Reed\n\nCHAPTER I\n\nIt was dark.\n\n" + "The keeper lit the lamp and waited.\n\n" * 30 + "THE END"
+BODY = (
+    "THE LAMP\n\nby Ada Reed\n\nCHAPTER I\n\nIt was dark.\n\n"
+    + "The keeper lit the lamp and waited.\n\n" * 30
+    + "THE END"
+)
 
 MODERN = f"""The Project Gutenberg EBook of The Lamp, by Ada Reed
 
@@ -144,7 +148,9 @@ def test_spellings_of_the_marks(start: str, end: str) -> None:
 
 def test_two_books_in_one_file_both_stay() -> None:
     """An "End of" with a book behind it is taken out, not taken for the end."""
-    text = OLD.replace("THE END", "End of Project Gutenberg Etext of The Lamp, by Ada Reed\nMore below. . .\n\n" + BODY, 1)
+    text = OLD.replace(
+        "THE END", "End of Project Gutenberg Etext of The Lamp, by Ada Reed\nMore below. . .\n\n" + BODY, 1
+    )
     stripped = strip_gutenberg(text).text
     assert stripped.count("It was dark.") == 2
     assert "Gutenberg" not in stripped
@@ -197,7 +203,9 @@ def test_titles_of_plain_texts() -> None:
 
 def test_titles_of_markdown() -> None:
     """Front matter first, then the first heading, then the file's name; front matter and comments go."""
-    text = "---\ntitle: 'Tides: an essay'\nauthors:\n  - name: A. B.\n  - name: C. D.\n---\n<!-- x -->\n# Tide\n\nWater."
+    text = (
+        "---\ntitle: 'Tides: an essay'\nauthors:\n  - name: A. B.\n  - name: C. D.\n---\n<!-- x -->\n# Tide\n\nWater."
+    )
     assert read_prose("p.md", text, markdown=True) == ("# Tide\n\nWater.", "Tides: an essay", "A. B., C. D.")
     assert read_prose("p.md", "# Tide #\n\nWater.", markdown=True).title == "Tide"
     assert read_prose("p.md", "Water.", markdown=True).title == "p"

@@ -18,9 +18,7 @@ TEXTS = [
     "# Title\n\n- item one\n- item two\n\n```\ncode\n```\n(1) first\n[2] second\n",
 ] * 5
 
-QWEN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+QWEN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 O200K = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
@@ -48,7 +46,10 @@ def sentence_piece() -> tokenizers.Tokenizer:
     tokenizer = tokenizers.Tokenizer(models.Unigram())
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     trainer = trainers.UnigramTrainer(
-        vocab_size=120, special_tokens=["<unk>", "<s>"], unk_token="<unk>", show_progress=False
+        vocab_size=120,
+        special_tokens=["<unk>", "<s>"],
+        unk_token="<unk>",  # noqa: S106 -- a token of the vocabulary
+        show_progress=False,
     )
     tokenizer.train_from_iterator(TEXTS, trainer)
     return tokenizer

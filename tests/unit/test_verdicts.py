@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from longhop.engines import Choice, Completion, Request
+from longhop.engines import Request
+from longhop.engines.scripted import ScriptedEngine
 from longhop.errors import Refused
 from longhop.inference import Inference
 from longhop.recipe import ScoringConfig, SelectionConfig
@@ -37,28 +38,24 @@ QUESTION = Question(
 Judge = Callable[[str, str], str]
 
 
-class Scripted:
-    """A judge that says what a function of the two answers says."""
-
-    model = "judge"
+class Scripted(ScriptedEngine):
+    """A judge that says what a function of the two answers says, `|` between votes."""
 
     def __init__(self, judge: Judge) -> None:
-        self.judge = judge
-        self.asked: list[tuple[str, str]] = []
+        def reply(request: Request) -> list[str]:
+            said = judge(*pair(request)).split("|")
+            return [said[sample % len(said)] for sample in range(request.samples)]
 
-    def key(self, request: Request) -> str:
-        return str(request)
+        super().__init__(reply, model="judge")
 
-    async def complete(self, request: Request) -> Completion:
-        inputs = request.inputs
-        pair = (
-            (inputs["reference"], inputs["answer"])
-            if request.prompt == "judge"
-            else (inputs["first"], inputs["second"])
-        )
-        self.asked.append(pair)
-        said = self.judge(*pair).split("|")
-        return Completion(choices=tuple(Choice(content=said[i % len(said)]) for i in range(request.samples)))
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        return [pair(request) for request in self.requests]
+
+
+def pair(request: Request) -> tuple[str, str]:
+    first, second = ("reference", "answer") if request.prompt == "judge" else ("first", "second")
+    return request.inputs[first], request.inputs[second]
 
 
 def traces(*answers: str | None) -> list[Trace]:
@@ -217,6 +214,62 @@ def test_evidence_is_cited_when_its_words_are() -> None:
     cites = Trace(**fields | {"reasoning": 'It says: "She memorized every rock of the sound." So it is Ines.'})
     assert evidence_cited(QUESTION, cites) == 0.5
     assert evidence_cited(QUESTION, row) == 0
+
+
+def test_a_trace_of_one_word_cites_nothing() -> None:
+    """Though the word stands in the quote; half a quote is none either."""
+    (row,) = traces("x")
+    fields = {f: getattr(row, f) for f in row.__struct_fields__}
+    assert evidence_cited(QUESTION, Trace(**fields | {"content": "rock"})) == 0
+    assert evidence_cited(QUESTION, Trace(**fields | {"content": "paid 340 crowns"})) == 0
+    assert evidence_cited(QUESTION, Trace(**fields | {"content": "NOBODY ELSE paid 340 crowns into the chest"})) == 0.5
+
+
+def test_a_unit_that_the_question_names_may_be_left_out() -> None:
+    """`14` and `14 years` are one group, `14 days` another, and nobody is asked about the first two."""
+    fields = {f: getattr(QUESTION, f) for f in QUESTION.__struct_fields__}
+    question = Question(**fields | {"question": "How many years was it dark?", "reference_answer": "14", "aliases": []})
+    engine = Scripted(lambda *_: '{"equal": false}')
+    rows = [(question, traces("14 years", "fourteen", "14 days", "14"))]
+    verdicts = list(score_traces(rows, ScoringConfig(), SelectionConfig(), Inference(engine), seed=1))
+    assert [v.answer_group for v in verdicts] == [0, 0, 1, 0]
+    assert [v.exact_match for v in verdicts] == [True, True, False, True]
+    assert engine.asked == [("14", "14 days")]
+
+
+def test_an_identifier_is_compared_by_case() -> None:
+    """And with or without backticks."""
+    fields = {f: getattr(QUESTION, f) for f in QUESTION.__struct_fields__}
+    question = Question(**fields | {"answer_type": "identifier", "reference_answer": "Tide", "aliases": []})
+    engine = Scripted(lambda *_: '{"equal": false}')
+    rows = [(question, traces("`Tide`", "Tide", "tide"))]
+    verdicts = list(score_traces(rows, ScoringConfig(), SelectionConfig(), Inference(engine), seed=1))
+    assert [v.correct for v in verdicts] == [True, True, False]
+
+
+def test_a_judge_that_errs_merges_no_more_than_it_errs() -> None:
+    """A judge that says "same" of 5 % of what differs: the right group holds a wrong answer in about 5 % of questions.
+
+    Chains of verdicts would make it 26 % with four answers (DESIGN.md, section 8).
+    """
+    answers = ["right", "wrong", "false", "other"]
+
+    def errs(request: Request) -> str:
+        asked = f"{request.inputs['question']} {request.inputs['answer']}"
+        return json.dumps({"equal": int(make_id("errs", asked), 16) % 100 < 5})
+
+    fields = {f: getattr(QUESTION, f) for f in QUESTION.__struct_fields__}
+    rows = [
+        (
+            Question(**fields | {"question": f"Which {number}?", "reference_answer": "right", "aliases": []}),
+            traces(*answers),
+        )
+        for number in range(2000)
+    ]
+    verdicts = list(score_traces(rows, ScoringConfig(), SelectionConfig(), Inference(ScriptedEngine(errs)), seed=1))
+    wrong = [v for v in verdicts if v.sample > 0]
+    assert 0.03 <= sum(v.correct for v in wrong) / len(wrong) <= 0.07
+    assert all(v.correct for v in verdicts if v.sample == 0)
 
 
 def test_groups_are_the_same_however_many_questions_go_together() -> None:
