@@ -1,286 +1,292 @@
 """When two answers are the same: one normal form an answer, and comparison by equality.
 
-    >>> exact_match("The 1,234.50 km", "1234.5 kilometres")
-    True
+    >>> exact_match("The 1,234.50 km", "1234.5 kilometres"), exact_match("3 May 1901", "1901-05-03")
+    (True, True)
     >>> exact_match("10 %", "10"), exact_match("Smith Jr.", "Smith"), exact_match("v1.2", "v1.20")
     (False, False, False)
 
 Because two answers match when their normal forms are equal, matching is symmetric and transitive, and groups of answers
 need no chains of comparisons. Letters and spaces are normalised as SQuAD does it: case, punctuation and articles do not
 count. Numbers, dates, signs, versions and identifiers are not, since that normalisation takes 1.5 for 15, -3 for 3 and
-10 % for 10. Where meaning goes beyond notation, the forms differ and a judge is asked.
+10 % for 10. Where meaning goes beyond notation, the forms differ and a judge is asked: 1 km and 1000 m, Müller and
+Mueller, `3/5/1901` and 3 May 1901, 5 pounds and £5.
+
+Three rules that one may want to know:
+
+- A unit may be left out only where the question names it: to "How many years …?" `14` and `14 years` are the same
+  answer, `14 days` is another one. Pass the question; without it, a bare number matches bare numbers only.
+- The order of a list counts, unless it is one beyond doubt: three items or more with commas, or semicolons, and none
+  of them a number or date. `Paris, France` and `Simon and Garfunkel` are names.
+- Case counts in what looks like code (`tide_gain`, `readTide`, `foo.bar()`, `--flag`, backticks), and in every answer
+  to a question whose answer is an identifier (`answer_type`).
 """
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterable
-from fractions import Fraction
 from functools import lru_cache
+
+from longhop.answers_dates import ORDINALS, date, time_of_day
+from longhop.answers_numbers import ordinal, quantity, singular, starts_number, unit_of
 
 __all__ = ["exact_match", "matches_any", "normalize"]
 
-_WRAPPING = "\"'`“”‘’«»*"
-_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−﹣－", "-") | {"’": "'", "‘": "'", "“": '"', "”": '"'})
+_LONGEST = 120  # characters of a number, a date or a piece of code
+_CODE_TYPE = re.compile(
+    r"\b(?:identifier|code|symbol|function|method|class|variable|constant|parameter|argument|attribute|module|path|file"
+    r"|filename|command|flag|option name|version|key)\b"
+)
+_DASHES = dict.fromkeys("‐‑‒–—―−﹣－", "-")
+_QUOTES = dict.fromkeys("’‘‛′`´", "'") | dict.fromkeys("“”„‟", '"')
+_SIGNS = {"⁄": "/", "≤": "<=", "≥": ">=", "≠": "!=", "µ": "μ", "™": "", "®": "", "©": ""}
+_POWERS = {chr(0x2070 + digit): str(digit) for digit in (0, *range(4, 10))} | {"²": "2", "³": "3", "¹": "1", "⁻": "-"}
+_SUPERSCRIPT = re.compile(rf"(?<=[\w)])[{''.join(_POWERS)}]+")
+_FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")
+_PAIRS = [("```", "```"), ("``", "``"), ("`", "`"), ("**", "**"), ("*", "*"), ('"', '"'), ("'", "'"), ("“", "”")]
+_PAIRS += [("‘", "’"), ("«", "»"), ("„", "“"), ("\\(", "\\)"), ("$", "$")]
+_BULLET = re.compile(r"(?:[-*•]|\d+[.)])\s+(?=\D)")
+
+_ENDS_IN_INITIAL = re.compile(r"(?:^|\W)[^\W\d]\.$|\.\.$")
+
+_VERSION = re.compile(r"v(?:ersion\s?|\.\s?)?(\d[\w.+-]*)|(\d+(?:\.\d+){2,}\S*|\d+(?:\.\d+)+-[a-z][\w.]*)")
+_HEX = re.compile(r"0x[0-9a-f]+")
+_INITIALS = re.compile(r"(?:[A-Z][a-z]?\.)+[A-Z][a-z]?\.?|(?:[^\W\d_]{1,2}\.){2,}|e\.g|i\.e|a\.k\.a", re.UNICODE)
 _CODE = re.compile(
-    r"[\w.]*[a-z0-9]_\w+[\w.]*(?:\(\))?|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|_+\w+|[a-z]+[a-z0-9]*[A-Z]\w*(?:\(\))?|[\w.:]+\(.*\)"
-    r"|\w+(?:\.\w+)*\.(?:py|js|go|rs|c|h|cpp|md|tex|toml|json|yaml|yml|txt|ini|cfg)|\w+(?:::\w+)+|--?[a-z][\w-]*"
+    r"\w*_\w*[^\W_][\w.]*(?:\(.*\))?|[\w.]*[^\W_]\w*_[\w.]*(?:\(.*\))?"  # tide_gain, __init__
+    r"|[a-z]+[0-9]*[A-Z]\w*(?:\(.*\))?"  # readTide
+    r"|[\w.:]*\w\(.*\)|\w+(?:\.\w+)*\[.*\]"  # f(x), x[0]
+    r"|[^\W\d]\w*(?:\.\w+)+|\.[A-Za-z]\w*|[\w./-]+/[\w./-]*\.\w+"  # foo.bar, .NET, src/main.py
+    r"|--?[A-Za-z][\w-]*(?:=\S+)?|[@$#][A-Za-z_]\w*|(?:~|\.{1,2})?/\w\S*|\*{1,2}[A-Za-z_]\w*|![A-Za-z_]\w*"
+    r"|\w+(?:::\w+)+"
 )
-_VERSION = re.compile(r"[vV]\d+(?:\.\d+)*\S*|\d+\.\d+(?:\.\d+)+\S*")
-_NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?:[   ]\d{3})+|\d+)(?:\.\d+)?|[+-]?\.\d+"
-_QUANTITY = re.compile(
-    rf"(?P<sign>[+-]?)(?P<currency>[$€£¥])?\s?(?P<number>{_NUMBER})(?:\s?/\s?(?P<below>\d+))?(?P<unit>\s?[^\d\s].*)?"
+_OPERATORS = re.compile(r"->|=>|&&|\|\||[<>=^~|\\{}]|^!|\+\+\w|\+=")
+_TIGHT = re.compile(r"\s*([^\w\s])\s*")
+_CHOICE = re.compile(r"(?:(?:option|choice|answer)\s+)?\(?([A-Za-z])[).]?", re.IGNORECASE)
+
+_LETTER_AFTER = (
+    "vitamin|type|plan|group|class|grade|option|choice|hepatitis|influenza|team|section|appendix|figure|table|part|"
+    "series|serie|side|level|model|block|gate|hall|wing|line|phase|point|exhibit|category|division|formula|schedule|"
+    "site|zone|factor|train|platform|building|room|annex|article|variant|version|sample|unit|company|list"
 )
-_MIXED = re.compile(r"(?P<whole>[+-]?\d+)\s+(?P<over>\d+)/(?P<below>\d+)(?P<unit>\s?[^\d\s].*)?")
-_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
-# A capital A within an answer is a letter: Vitamin A.
-_ARTICLE = re.compile(r"(?:^(?i:a|an|the)|(?<=\s)(?:a|an|the|The))(?=\s)")
-_LIST = re.compile(r"\s*[,;]\s*(?:and\s+|or\s+)?|\s+and\s+")
+_ARTICLE = re.compile(
+    rf"(?<!\S)(?:an|the|(?<!{_LETTER_AFTER.replace('|', ' )(?<!')} )a(?! (?:major|minor|flat|sharp|level)\b))\s+(?=\S)"
+)
+_HOW_MANY = re.compile(r"\b(?:how many|how much|number of|amount of)\s+([^\W\d_]+(?:[ -][^\W\d_]+){0,2})")
 
-_SMALL = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
+
+class _Plain(dict[int, str | None]):
+    """What becomes of a character of prose: punctuation is a space, apostrophes vanish, signs and marks stay."""
+
+    def __missing__(self, code: int) -> str | None:
+        self[code] = " " if unicodedata.category(chr(code)).startswith("P") else chr(code)
+        return self[code]
+
+
+_PLAIN = _Plain({ord("'"): None, ord("_"): " ", ord("`"): " "})
+# Signs that mean something where they stand go through the table as private characters.
+_KEPT = {char: chr(0xE000 + number) for number, char in enumerate("-.:,'\"/&%#!")}
+_BACK = {ord(private): char for char, private in _KEPT.items()}
+_MEANT = re.compile(
+    r"(?<=\d)[-.:,/](?=\d)|(?<!\w)-(?=\d)|(?<=\w)[&/](?=\w)|(?<=\w)#|#(?=\d)"
+    r"|(?<=\d)['\"](?!s\b)|%|(?<=^[a-z])[-']$|(?<=\d)!"
+)
+
+
+def exact_match(first: str, second: str, question: str = "", answer_type: str = "") -> bool:
+    """Whether two answers are the same but for notation; `question` and `answer_type` as in `normalize`."""
+    return normalize(first, question, answer_type) == normalize(second, question, answer_type)
+
+
+def matches_any(answer: str, references: Iterable[str], question: str = "", answer_type: str = "") -> bool:
+    """Whether an answer matches one of the references, exactly or letter by letter but for what wraps it."""
+    form, bare = normalize(answer, question, answer_type), _unwrapped(answer)
+    return any(
+        form == normalize(reference, question, answer_type) or bare == _unwrapped(reference) for reference in references
     )
-}
-_TENS = {word: number for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
-_POWERS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_ORDINALS = {
-    word: number
-    for number, word in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
-        "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(),
-        1,
-    )
-}
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        "january/jan february/feb march/mar april/apr may june/jun july/jul august/aug september/sep/sept october/oct "
-        "november/nov december/dec".split(),
-        1,
-    )
-    for name in names.split("/")
-}
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
-_DATES = [
-    re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})"),
-    re.compile(r"(?P<y>\d{4})/(?P<m>\d{1,2})/(?P<d>\d{1,2})"),
-    re.compile(rf"(?:the )?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<m>{_MONTH})\.?,? (?P<y>\d{{3,4}})"),
-    re.compile(rf"(?P<m>{_MONTH})\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{3,4}})"),
-    re.compile(rf"(?P<m>{_MONTH})\.?,? (?P<y>\d{{4}})"),
-    re.compile(rf"(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<m>{_MONTH})"),
-    re.compile(rf"(?P<m>{_MONTH})\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?"),
-]
-
-_UNITS = {
-    spelling: names[0]
-    for names in (
-        group.split("/")
-        for group in (
-            "%/percent/per cent/percentage/pct",
-            "km/kilometre/kilometer",
-            "m/metre/meter",
-            "cm/centimetre/centimeter",
-            "mm/millimetre/millimeter",
-            "mi/mile",
-            "ft/foot/feet",
-            "in/inch/inche",
-            "nmi/nautical mile",
-            "kg/kilogram/kilogramme/kilo",
-            "g/gram/gramme",
-            "mg/milligram/milligramme",
-            "t/tonne/metric ton",
-            "lb/pound weight",
-            "l/litre/liter",
-            "ml/millilitre/milliliter",
-            "h/hr/hour",
-            "min/minute",
-            "s/sec/second",
-            "ms/millisecond",
-            "°c/degree celsius/degree centigrade/degc",
-            "°f/degree fahrenheit/degf",
-            "°/degree/deg",
-            "hz/hertz",
-            "khz/kilohertz",
-            "w/watt",
-            "kw/kilowatt",
-            "kb/kilobyte",
-            "mb/megabyte",
-            "gb/gigabyte",
-            "$/dollar/usd/us dollar",
-            "€/euro/eur",
-            "£/pound sterling/gbp",
-        )
-    )
-    for spelling in names
-}
-_UNITS |= {
-    "km/h": "km/h",
-    "kph": "km/h",
-    "kmh": "km/h",
-    "kilometre per hour": "km/h",
-    "kilometer per hour": "km/h",
-    "m/s": "m/s",
-    "metre per second": "m/s",
-    "meter per second": "m/s",
-}
-_NEVER_BARE = frozenset(["%", "$", "€", "£", "¥", "am", "pm"])
-"""Units that change what a number is: 10 % is not 10."""
-
-
-def exact_match(first: str, second: str) -> bool:
-    """Whether two answers are the same but for notation."""
-    return normalize(first) == normalize(second)
-
-
-def matches_any(answer: str, references: Iterable[str]) -> bool:
-    """Whether an answer matches one of the references.
-
-    Beyond `exact_match`, a number with a unit matches a reference that is the bare number, and the other way round:
-    "How many years?" is answered by `14` and by `14 years` alike. This holds against a reference only; two answers with
-    different units never match by way of a bare number.
-    """
-    mine = normalize(answer)
-    for reference in references:
-        theirs = normalize(reference)
-        if mine == theirs:
-            return True
-        if mine.startswith("number ") and theirs.startswith("number "):
-            (one, _, first), (two, _, second) = mine[7:].partition(" "), theirs[7:].partition(" ")
-            if one == two and "" in (first, second) and not {first, second} & _NEVER_BARE:
-                return True
-    return False
 
 
 @lru_cache(maxsize=65536)
-def normalize(answer: str) -> str:
+def normalize(answer: str, question: str = "", answer_type: str = "") -> str:
     """The normal form of an answer; equal forms, same answer.
 
     A form says what it is: `number 14 year`, `date 1901-05-03`, `code tide_gain`, `list …`, `text last pilot`.
+
+    Args:
+        answer: The answer as it was written.
+        question: The question; its "how many years" makes `14 years` the same as `14`.
+        answer_type: What the answer is; where it is an identifier or the like, only what wraps it is taken off.
     """
-    text = " ".join(unicodedata.normalize("NFKC", answer).translate(_DASHES).split())
-    quoted = text.startswith("`") and text.endswith("`") and len(text) > 2
-    text = text.strip(_WRAPPING + " ")
-    text = text[:-1].rstrip() if text.endswith(".") and not re.search(r"\b[A-Z]\.$|\.\.$", text) else text
-    text = text.strip(_WRAPPING + " ")
-    if quoted and " " not in text and not re.fullmatch(_NUMBER, text):
-        return f"code {text}"
-    if _CODE.fullmatch(text):
-        return f"code {text}"
-    if _VERSION.fullmatch(text):
-        return f"code {text.lower()}"
-    return _date(text.lower()) or _number(text) or _list(text) or _text(text)
+    if answer_type and _CODE_TYPE.search(answer_type.lower()):
+        return f"code {_unwrapped(answer)}"
+    lines = [line for line in answer.splitlines() if line.strip()]
+    if len(lines) > 1:
+        answer = "; ".join(_BULLET.sub("", line.strip()) for line in lines)
+    bare = _unwrapped(html.unescape(answer))
+    text = _clean(bare)
+    return (
+        _short(text, quoted=answer.strip().startswith("`"), asked=_asked_units(question))
+        or _list(text)
+        or f"text {_text(text)}"
+    )
 
 
-def _date(text: str) -> str | None:
-    for pattern in _DATES:
-        match = pattern.fullmatch(text)
-        if match:
-            parts = match.groupdict()
-            month = _MONTHS.get(parts["m"]) or int(parts["m"])
-            year, day = parts.get("y"), parts.get("d")
-            if not 1 <= month <= 12 or (day and not 1 <= int(day) <= 31):
-                return None
-            return f"date {int(year) if year else '-'}-{month:02}-{int(day) if day else 0:02}"
+def _unwrapped(answer: str) -> str:
+    """Without quotes, backticks, emphasis around it and without the full stop behind it."""
+    text = " ".join(answer.split())
+    while True:
+        before = text
+        if (
+            text.endswith(".")
+            and not text.endswith("..")
+            and not re.search(r"(?:^|[^\w])[^\W\d]\.$|\.[^\W\d]\.$", text)
+        ):
+            text = text[:-1].rstrip()
+        for opening, closing in _PAIRS:
+            inner = text[len(opening) : len(text) - len(closing)]
+            if text.startswith(opening) and text.endswith(closing) and inner.strip():
+                # *a* and *b* is not wrapped as a whole.
+                text = text if opening in inner or closing in inner else inner.strip()
+        if text == before:
+            return text
+
+
+def _clean(text: str) -> str:
+    """Compatibility forms, dashes, quotes and digits of all scripts as plain characters."""
+    if not text.isascii():
+        text = _SUPERSCRIPT.sub(lambda match: "^" + "".join(map(_POWERS.__getitem__, match[0])), text)
+        text = unicodedata.normalize("NFKC", _FRACTION.sub(" ", text.translate(_TRANSLATE)))
+        text = "".join(_plain_digit(char) for char in text if unicodedata.category(char) != "Cf").translate(_TRANSLATE)
+    return " ".join(_BULLET.sub("", text, count=1).split() if text[:1] in "-*•" else text.split())
+
+
+_TRANSLATE = str.maketrans(_DASHES | {key: value for key, value in _QUOTES.items() if key != "`"} | _SIGNS)
+
+
+def _plain_digit(char: str) -> str:
+    return str(unicodedata.decimal(char)) if char.isdecimal() else char
+
+
+def _short(text: str, *, quoted: bool, asked: frozenset[str] = frozenset()) -> str | None:
+    """The form of a version, value or piece of code; None for prose, and for what is too long to be one of these."""
+    if len(text) > _LONGEST:
+        return None
+    lowered = text.lower()
+    if (version := _VERSION.fullmatch(lowered)) and not date(lowered):
+        return f"code {'v' if version[1] else ''}{(version[1] or version[2]).rstrip('.')}"
+    if _HEX.fullmatch(lowered):
+        return f"code {lowered}"
+    if value := _value(text, asked):
+        return value
+    if _INITIALS.fullmatch(text):
+        return None
+    if (quoted and " " not in text) or _CODE.fullmatch(text) or _OPERATORS.search(text):
+        # Within quotes a space may be what matters.
+        return "code " + (text if "'" in text or '"' in text else _TIGHT.sub(r"\1", text))
     return None
 
 
-def _number(text: str) -> str | None:
-    text = _ARTICLE.sub("", text).strip()
-    if match := _MIXED.fullmatch(text):
-        if int(match["below"]) == 0:
-            return None
-        whole = int(match["whole"])
-        part = Fraction(int(match["over"]), int(match["below"]))
-        return _quantity(whole - part if match["whole"].startswith("-") else whole + part, match["unit"] or "")
-    if match := _QUANTITY.fullmatch(text):
-        value = Fraction(re.sub(r"[^\d.+-]", "", match["number"]))
-        if match["below"]:
-            if int(match["below"]) == 0:
-                return None
-            value /= int(match["below"])
-        if match["sign"] == "-":
-            value = -value
-        unit = match["unit"] or ""
-        if match["currency"]:
-            unit = f"{unit} {match['currency']}" if unit.strip().split(" ")[:1] != [""] else match["currency"]
-        ordinal = _ORDINAL.fullmatch(text)
-        return f"ordinal {int(ordinal[1])}" if ordinal else _quantity(value, unit)
-    words = re.split(r"[\s-]+", text.lower())
-    if len(words) == 1 and words[0] in _ORDINALS:
-        return f"ordinal {_ORDINALS[words[0]]}"
-    used, value_of_words = _number_words(words)
-    return _quantity(Fraction(value_of_words), " ".join(words[used:])) if used else None
+def _value(text: str, asked: frozenset[str]) -> str | None:
+    """Dates, times, ordinals and quantities."""
+    lowered = text.casefold()
+    if not starts_number(lowered):
+        return f"time {clock}" if (clock := time_of_day(lowered)) else None
+    if when := date(lowered):
+        return f"date {when}"
+    if clock := time_of_day(lowered):
+        return f"time {clock}"
+    plain = _without_articles(text)
+    place = ordinal(plain.casefold())
+    if place is not None:
+        return f"ordinal {place}"
+    number = quantity(plain) or quantity(re.sub(r"^(?:in|the year|year) (?=\d{4}$)", "", plain, flags=re.IGNORECASE))
+    if number:
+        value, unit = number
+        return f"number {value} {'' if asked and _is_asked(unit, asked) else unit}".rstrip()
+    parts = re.split(r",?\s(?:and\s)?(?=\d)", plain)
+    pairs = [quantity(part) for part in parts]
+    if len(parts) > 1 and all(pair and pair[1] for pair in pairs):
+        return "number " + " + ".join(f"{pair[0]} {pair[1]}" for pair in pairs if pair)  # 5 ft 6 in
+    return None
 
 
-def _number_words(words: list[str]) -> tuple[int, int]:
-    """How many leading words spell a number, and the number."""
-    total = current = used = 0
-    for position, word in enumerate(words):
-        if word in _SMALL:
-            current += _SMALL[word]
-        elif word in _TENS:
-            current += 10 * _TENS[word]
-        elif word == "hundred" and current:
-            current *= 100
-        elif word in _POWERS and current:
-            total, current = total + current * _POWERS[word], 0
-        elif word == "and" and used == position > 0 and words[position - 1] in _POWERS:
-            continue
-        else:
-            break
-        used = position + 1
-    return used, total + current
+def _is_asked(unit: str, asked: frozenset[str]) -> bool:
+    return unit in asked or singular(unit) in asked
 
 
-def _quantity(value: Fraction, unit: str) -> str | None:
-    """`number VALUE UNIT`; None where what follows the number is no unit but a phrase."""
-    unit = unit.strip().lower().strip(".")
-    first, _, rest = unit.partition(" ")
-    if first in _POWERS:
-        value, unit = value * _POWERS[first], rest.strip()
-    if unit in ("a.m", "p.m"):
-        unit = unit.replace(".", "")
-    if len(unit.split()) > 3 or re.search(r"[\d,;:]", unit):
-        return None
-    words = " ".join(map(_singular, unit.split()))
-    unit = _UNITS.get(unit) or _UNITS.get(_singular(unit)) or _UNITS.get(words) or _singular(unit)
-    return f"number {value} {unit}".rstrip()
-
-
-def _singular(unit: str) -> str:
-    head, space, tail = unit.partition(" ")
-    if tail.startswith(("per ", "of ")):
-        return f"{_singular(head)}{space}{tail}"
-    if unit.endswith("ies") and len(unit) > 4:
-        return f"{unit[:-3]}y"
-    return unit[:-1] if len(unit) > 2 and unit.endswith("s") and not unit.endswith(("ss", "us")) else unit
+@lru_cache(maxsize=4096)
+def _asked_units(question: str) -> frozenset[str]:
+    """Units that "how many …" asks for: of `sea miles did` the words sea, mile, did, sea miles, …; none for two."""
+    found = _HOW_MANY.findall(question.casefold())
+    if len(found) != 1:
+        return frozenset()
+    words = re.split(r"[ -]", found[0])
+    spans = [words[start:end] for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
+    units = {unit_of(" ".join(span)) for span in spans}
+    return frozenset(name for unit in units if unit for name in (unit, singular(unit)))
 
 
 def _list(text: str) -> str | None:
-    """A list with commas or semicolons: the order of its items does not count, unless they are numbers."""
-    if not re.search(r"[,;]\s", text):
+    separator = ";" if ";" in text else ","
+    items = [item.strip() for item in re.split(rf"{separator}\s+", text.strip(" ,;")) if item.strip()]
+    if len(items) < 2:
         return None
-    items = [item for item in _LIST.split(text) if item]
-    if len(items) < 2 or any(len(item.split()) > 4 for item in items):
+    last = re.split(r"^(?:and|or|&)\s+|\s+(?:and|or|&)\s+", items[-1])
+    ended = len(last) == 2
+    items = [*items[:-1], *(item for item in last if item)] if ended else items
+    if any(len(item.split()) > 6 for item in items):
         return None
-    forms = [normalize(item) for item in items]
-    if any(not form.startswith("text ") for form in forms):
-        return f"list {'; '.join(forms)}"
-    return f"list {'; '.join(sorted(forms))}"
+    forms = [_item(item) for item in items]
+    numbers = any(form.startswith(("number ", "date ", "time ", "ordinal ")) for form in forms)
+    if len(items) < 3 and separator == "," and not numbers:
+        return None
+    return f"list {'; '.join(forms if numbers else sorted(forms))}"
+
+
+def _item(item: str) -> str:
+    bare = _unwrapped(item)
+    return _short(bare, quoted=item.startswith("`")) or f"text {_text(bare)}"
+
+
+def _without_articles(text: str) -> str:
+    folded = text.casefold()
+    if len(folded) != len(text):  # ß and its kind; numbers have none
+        return text
+    keep, last = [], 0
+    for match in _ARTICLE.finditer(folded):
+        keep.append(text[last : match.start()])
+        last = match.end()
+    return "".join((*keep, text[last:]))
 
 
 def _text(text: str) -> str:
-    plain = _ARTICLE.sub(" ", f"{text} ").strip() or text
-    plain = re.sub(r"\b(\w)\.\s?(?=\w\b(?:\.|$))", r"\1", plain.casefold())  # u.s. is us
-    # What stands between letters and digits and means something stays: c++, c#, at&t, 3:1, 1914-1918.
-    plain = re.sub(r"(?<=\d)\s?-\s?(?=\d)", "\x00", plain)
-    plain = re.sub(r"(?<=\w)'(?=\w)", "", plain)
-    plain = re.sub(r"[^\w\s+#&%$€£°/:\x00]|(?<![\w+#])[+#&/:]+(?!\w)|(?<=\s):|:(?=\s|$)", " ", plain).replace(
-        "\x00", "-"
-    )
-    plain = " ".join(plain.replace("_", " ").split())
-    return f"text {plain}" if plain else f"text {text.casefold()}"
+    if choice := _CHOICE.fullmatch(text):
+        return choice[1].casefold()
+    plain = unicodedata.normalize("NFKC", text.casefold())
+    plain = re.sub(r"(?<!\S)[\"'(\[]+(?=\w)", "", plain)  # an article may stand in quotes
+    plain = _ARTICLE.sub("", plain)
+    plain = re.sub(r"\s&\s", " and ", re.sub(r"\b(\w) & (?=\w\b)", r"\1&", plain))
+    plain = re.sub(r"(?<=\d)\s-\s(?=\d)", "-", re.sub(r"(?<=\w)\s/\s(?=\w)", "/", plain))
+    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", plain)
+    plain = _INITIALS.sub(lambda match: match[0].replace(".", "") + " ", plain)
+    plain = re.sub(r"(?<!\w)([^\W\d_])\.\s?(?=[^\W\d_](?:\.|\s|$))", r"\1", plain)  # j. r. r. tolkien
+    plain = _MEANT.sub(lambda match: _KEPT[match[0]], plain).translate(_PLAIN).translate(_BACK)
+    words = " ".join(plain.split())
+    if words and (" " in words):
+        words = _ordinals(words)
+    return words or " ".join(text.casefold().split())
+
+
+def _ordinals(words: str) -> str:
+    """`nineteenth century` as `19th century`."""
+    return _ORDINAL_WORD.sub(lambda match: _as_digits(ORDINALS[match[0]]), words)
+
+
+_ORDINAL_WORD = re.compile(rf"\b(?:{'|'.join(sorted(ORDINALS, key=len, reverse=True))})\b")
+
+
+def _as_digits(number: int) -> str:
+    ending = "th" if number in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

@@ -12,25 +12,24 @@ in a notebook too: the tasks have no event loop, and the engines' loop runs in a
 from __future__ import annotations
 
 import contextlib
-import logging
+import os
+import signal
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from longhop import errors
 from longhop.engines.roles import make_engine
 from longhop.errors import BuildError, LonghopError
-from longhop.manifest import load
 from longhop.prompting import load_prompts
 from longhop.recipe import Recipe
 from longhop.records import Rejection
 from longhop.run import Run
 from longhop.sources import list_source
 from longhop.sources.excluded import read_excluded
-from longhop.storage import RunFolder
 from longhop.tokens import load_tokenizer
 
 __all__ = ["Builder", "CheckReport", "SourceReport"]
@@ -108,30 +107,15 @@ class Builder:
         Raises:
             LonghopError: What stopped the build, of its own kind; everything that was finished is kept.
         """
+        from longhop.tasks.running import run_build  # noqa: PLC0415 - registers the tasks with Luigi
+
         self._engines()
-        folder = RunFolder(self.out)
-        failures = RunFolder(str(folder.work / "failures"))
-        before = set(failures.files("*.json"))
-        ok = self._run(workers, refresh=refresh, scheduler=scheduler)
-        noted = sorted(set(failures.files("*.json")) - before)
-        notes = [failures.read_json(path.rpartition("/")[2]) for path in noted]
-        if not ok:
-            raise _error(notes)
-        return Run(folder, load(folder))
-
-    def _run(self, workers: int, *, refresh: bool, scheduler: str | None) -> bool:
-        import luigi  # noqa: PLC0415 - only a build needs it
-
-        from longhop.tasks import Build  # noqa: PLC0415 - importing registers the tasks with Luigi
-
-        where: dict[str, Any] = {"local_scheduler": True}
-        if scheduler is not None:
-            host, _, port = scheduler.partition(":")
-            where = {"scheduler_host": host, "scheduler_port": int(port or 8082)}
-        with self._recipe_file() as recipe, _quiet():
-            task = Build(recipe=recipe, out=self.out, refresh=refresh)
-            result = luigi.build([task], workers=workers, log_level="CRITICAL", detailed_summary=True, **where)
-            return bool(result.status in (luigi.LuigiStatusCode.SUCCESS, luigi.LuigiStatusCode.SUCCESS_WITH_RETRY))
+        place = _address(scheduler) if scheduler is not None else None
+        with self._recipe_file() as recipe:
+            reasons = run_build(recipe, self.out, workers, refresh=refresh, scheduler=place)
+        if reasons:
+            raise _error(reasons)
+        return Run.open(self.out)
 
     @contextlib.contextmanager
     def _recipe_file(self) -> Iterator[str]:
@@ -142,25 +126,20 @@ class Builder:
             yield str(path)
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Luigi's own lines say much and tell little; the tasks say what was built."""
-    logger = logging.getLogger("luigi-interface")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+def _address(scheduler: str) -> tuple[str, int]:
+    host, colon, port = scheduler.rpartition(":")
+    if not colon:
+        host, port = scheduler, "8082"
+    if not host or not port.isdigit():
+        raise BuildError(f"scheduler: got {scheduler}, expected HOST:PORT, such as localhost:8082")
+    return host, int(port)
 
 
-def _error(notes: list[Any]) -> LonghopError:
-    """The error that stopped the build, out of what the workers noted."""
-    if not notes:
-        return BuildError("the build stopped and no task said why; look at the scheduler's log")
-    first, more = notes[0], len({note["message"] for note in notes}) - 1
-    also = f" (and {more} more failures)" if more else ""
-    kind = getattr(errors, first["error"], None) if first["known"] else None
-    if isinstance(kind, type) and issubclass(kind, LonghopError) and kind is not errors.RecipeError:
-        return kind(f"{first['message']}{also}") if kind is not errors.Refused else BuildError(first["message"])
-    return BuildError(f"{first['task']}: {first['error']}: {first['message']}{also}")
+def _error(reasons: list[str]) -> LonghopError:
+    """The error that stopped the build, of its own kind."""
+    name, _, message = reasons[0].partition(": ")
+    also = f" (and {len(reasons) - 1} more failures)" if len(reasons) > 1 else ""
+    kind = getattr(errors, name, None) if name in errors.__all__ else None
+    if isinstance(kind, type) and issubclass(kind, LonghopError) and kind not in (errors.RecipeError, errors.Refused):
+        return kind(f"{message}{also}")
+    return BuildError(f"{reasons[0].splitlines()[0]}{also}")

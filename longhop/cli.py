@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,6 +58,7 @@ def build(
     """Build the dataset of a recipe; run again, it continues."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     logging.getLogger("longhop").setLevel(logging.INFO)
+    signal.signal(signal.SIGTERM, _terminate)
     builder = Builder(Recipe.load(recipe, overrides or ()), out)
     run = builder.build(workers, refresh=refresh, scheduler=scheduler)
     _summary(run)
@@ -117,6 +119,14 @@ def init(
     typer.echo(f"next: longhop check {path}, then longhop build {path}")
 
 
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM ends a build in the same way as Ctrl-C does, so that its workers end, too."""
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    raise _TerminatedError
+
+
 def _summary(run: Run) -> None:
     _table(run)
     where = run.folder.url_of("dataset")
@@ -157,6 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _failed(str(error), 2)
     except LonghopError as error:
         code = _failed(str(error), 1)
+    except _TerminatedError:
+        code = _failed("terminated; run the same command again to continue", 143)
     except (KeyboardInterrupt, typer.Abort):
         code = _failed("interrupted; run the same command again to continue", 130)
     except BrokenPipeError:

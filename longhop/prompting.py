@@ -73,8 +73,16 @@ class Prompts:
     def __init__(self, prompts: Mapping[str, Prompt]) -> None:
         self._prompts = dict(sorted(prompts.items()))
         for prompt in self._prompts.values():
-            if prompt.system is not None and prompt.system not in self._prompts:
+            if prompt.system is None:
+                continue
+            if prompt.system not in self._prompts:
                 raise PromptError(f"{prompt.where}: `system: {prompt.system}` names no prompt; {self._known()}")
+            system = self._prompts[prompt.system]
+            if system.takes or system.system is not None:
+                raise PromptError(
+                    f"{system.where}: is the system message of `{prompt.name}`, so it takes no inputs and has no "
+                    "`system` of its own"
+                )
 
     def __getitem__(self, name: str) -> Prompt:
         try:
@@ -117,7 +125,8 @@ class Prompts:
 def _render(prompt: Prompt, inputs: Mapping[str, Any]) -> str:
     try:
         return prompt.template.render(inputs)
-    except jinja2.TemplateError as error:
+    # A template is a program: what it does with its inputs may fail in these ways, too.
+    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise PromptError(f"{prompt.where}: {error}; it takes {', '.join(prompt.takes) or 'nothing'}") from error
 
 
@@ -143,7 +152,7 @@ def load_prompts(folder: str | Path | None = None) -> Prompts:
                 known = ", ".join(f"{name}.md" for name in sorted(prompts))
                 raise PromptError(f"{own}: overrides no prompt; a file is called one of {known}")
             try:
-                text = own.read_text(encoding="utf-8")
+                text = own.read_text(encoding="utf-8-sig")
             except (OSError, UnicodeDecodeError) as error:
                 raise PromptError(f"{own}: cannot be read: {error}") from error
             prompt = _parse(text, str(own), own.stem)
@@ -170,17 +179,26 @@ def _parse(text: str, where: str, name: str) -> Prompt:
             f"got {', '.join(map(str, meta)) if isinstance(meta, dict) else type(meta).__name__}"
         )
     takes, gives = meta.get("takes") or {}, meta.get("gives", "text")
-    if not isinstance(takes, dict) or not (gives == "text" or isinstance(gives, dict)):
-        raise PromptError(f"{where}: `takes` maps inputs to what they are, `gives` is `text` or a JSON schema")
+    if (
+        not (isinstance(takes, dict) and all(isinstance(key, str) for key in takes))
+        or not (gives == "text" or isinstance(gives, dict))
+        or not isinstance(meta.get("system"), str | None)
+    ):
+        raise PromptError(
+            f"{where}: `takes` maps inputs to what they are, `gives` is `text` or a JSON schema, `system` is a name"
+        )
     environment = jinja2.sandbox.SandboxedEnvironment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
     )
     first_line = text[: len(text) - len(body)].count("\n")
     try:
-        used = jinja2.meta.find_undeclared_variables(environment.parse(body))
+        parsed = environment.parse(body)
+        used = jinja2.meta.find_undeclared_variables(parsed)
         template = environment.from_string(body)
     except jinja2.TemplateSyntaxError as error:
         raise PromptError(f"{where}, line {first_line + error.lineno}: {error.message}") from error
+    if any(jinja2.meta.find_referenced_templates(parsed)):
+        raise PromptError(f"{where}: a prompt stands in one file; include, import and extends are not allowed")
     unknown = sorted(used - set(takes))
     if unknown:
         line = next((n for n, words in enumerate(body.splitlines(), first_line + 1) if unknown[0] in words), first_line)

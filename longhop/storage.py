@@ -297,6 +297,7 @@ class RunFolder:
                     self._fs.put_file(str(file), self.path_of(f"{name}/{file.relative_to(local).as_posix()}"))
                 return
             target, old = Path(self.path_of(name)), Path(self.path_of(f".{name}.old"))
+            target.parent.mkdir(parents=True, exist_ok=True)
             _remove(old)
             if target.exists():
                 target.rename(old)
@@ -342,7 +343,7 @@ def _explained(where: str) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise StorageError(f"{where}: is not writable; choose another --out or change its permissions") from error
-    except NotADirectoryError as error:
+    except (NotADirectoryError, FileExistsError) as error:
         raise StorageError(f"{where}: a file stands where a folder is needed; choose another --out") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

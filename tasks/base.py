@@ -1,4 +1,4 @@
-"""What all tasks of a run share: where its folder is, how a part is built, where failures are noted."""
+"""What all tasks of a run share: where its folder is, how a part is built, what is said of failures."""
 
 from __future__ import annotations
 
@@ -37,19 +37,26 @@ class RunTask(luigi.Task):
         return RunFolder(self.out)
 
     def on_failure(self, exception: BaseException) -> str:
-        """Note the reason where the front can read it: a worker process has no other way to say it in one sentence."""
-        note = {
-            "task": f"{self.get_task_family()} {getattr(self, 'part', '')}".strip(),
-            "error": type(exception).__name__,
-            "message": str(exception) or type(exception).__name__,
-            "known": isinstance(exception, LonghopError),
-        }
-        try:
-            failures = RunFolder(str(self.folder.work / "failures"))
-            failures.write_json(f"{time.time_ns()}-{self.task_id}.json", note)
-        except LonghopError:
-            log.exception("%s failed, and its reason could not be noted", note["task"])
-        return str(super().on_failure(exception))
+        """Say why: Luigi hands it to the scheduler, whose page shows it and where the front asks for it."""
+        if isinstance(exception, LonghopError):
+            return self.reason(exception)
+        task = f"{self.get_task_family()} {getattr(self, 'part', '')}".strip()
+        log.error("%s failed", task, exc_info=exception)
+        return f"{task}: {self.reason(exception)}\n\n{super().on_failure(exception)}"
+
+    @staticmethod
+    def reason(exception: BaseException) -> str:
+        """The kind of error and what it says."""
+        return f"{type(exception).__name__}: {exception}" if str(exception) else type(exception).__name__
+
+
+broken: list[BaseException] = []
+"""What stopped tasks of this process while Luigi planned them; they never ran, so `on_failure` was not asked."""
+
+
+@RunTask.event_handler(luigi.Event.BROKEN_TASK)  # type: ignore[untyped-decorator]
+def _note_broken(_: RunTask, exception: BaseException) -> None:
+    broken.append(exception)
 
 
 class PartTask(RunTask):

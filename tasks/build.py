@@ -10,12 +10,16 @@ import luigi
 from longhop.manifest import Manifest, begin
 from longhop.recipe import Recipe
 
-from .base import RunTask, forget_manifests, log, manifest_of, planned_contexts
-from .contexts import ContextPlans
+from .base import PartTask, RunTask, forget_manifests, log, manifest_of, planned_contexts
+from .contexts import ContextPlans, Contexts
 from .dataset import Dataset, Push
 from .documents import DocumentPlan
+from .examples import Examples
+from .questions import Questions
+from .traces import Traces
+from .verdicts import Verdicts
 
-_STARTED = datetime.now(UTC).isoformat(timespec="seconds")
+_STARTED = datetime.now(UTC).isoformat()
 
 
 class Build(RunTask):
@@ -55,11 +59,19 @@ class Build(RunTask):
         ]
         plans = planned_contexts(self.out, manifest.fingerprints["context_plan"], steps)
         parts = 1 + max((plan.part for plan in plans), default=-1)
+        # A part that somebody deleted is made again, also where the dataset that came of it still stands.
+        yield list(self._missing(manifest, parts))
         dataset = manifest.fingerprints["dataset"]
         yield Dataset(self.out, dataset, parts)
         if self.push:
             yield Push(out=self.out, repo=self.push, fingerprint=dataset, part=parts, private=recipe.dataset.private)
         self.done = True
+
+    def _missing(self, manifest: Manifest, parts: int) -> Iterator[PartTask]:
+        for task in (Contexts, Questions, Traces, Verdicts, Examples):
+            fingerprint = manifest.fingerprints[task.stage]
+            built = set(self.folder.parts(task.stage, fingerprint))
+            yield from (task(self.out, fingerprint, part) for part in range(parts) if part not in built)
 
     def _begin(self, recipe: Recipe) -> Manifest:
         forget_manifests()
@@ -67,8 +79,7 @@ class Build(RunTask):
         if refresh and self.folder.exists("run.json"):
             refresh = manifest_of(self.out).refreshed < self.started
             forget_manifests()
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        manifest, notes = begin(self.folder, recipe, max(now, self.started), refresh=refresh)
+        manifest, notes = begin(self.folder, recipe, datetime.now(UTC).isoformat(), refresh=refresh)
         for note in notes:
             log.info("%s", note)
         return manifest

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from statistics import mean
 from typing import Any
 
@@ -27,7 +29,26 @@ from longhop.recipe import Recipe
 
 __all__ = ["CardFacts", "ExampleFacts", "SourceFacts", "render_card", "source_facts"]
 
-_SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
+_SIZES = [  # fewer rows than: the name that the Hub has for it
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+]
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+]
+_LICENSES = frozenset(
+    "afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bsd bsd-2-clause bsd-3-clause bsl-1.0 cc cc-by-2.0 cc-by-2.5 cc-by-3.0 "
+    "cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 "
+    "cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0 cdla-permissive-2.0 "
+    "cdla-sharing-1.0 epl-2.0 eupl-1.1 eupl-1.2 gfdl gpl gpl-2.0 gpl-3.0 isc lgpl lgpl-2.1 lgpl-3.0 llama3 llama3.1 "
+    "mit mpl-2.0 odbl odc-by ofl-1.1 openrail osl-3.0 other pddl unknown unlicense zlib".split()
+)
 _SHOWN = 600  # characters of a text that the card shows
 
 
@@ -105,10 +126,10 @@ def render_card(facts: CardFacts) -> str:
     examples = sum(rows["default"].values())
     engines = sorted({engine.kind for engine in facts.recipe.engines.values()})
     front = {
-        "license": facts.recipe.dataset.license,
+        **_license(facts.recipe.dataset.license),
         "pretty_name": facts.recipe.name,
         "task_categories": ["question-answering", "text-generation"],
-        "size_categories": [next((name for most, name in _SIZES if examples < most), "n>1M")],
+        "size_categories": [next((name for most, name in _SIZES if examples < most), "10M<n<100M")],
         "tags": ["long-context", "multi-hop", "reasoning", "synthetic", "longhop", *engines],
         "configs": configs,
     }
@@ -135,11 +156,20 @@ def render_card(facts: CardFacts) -> str:
             else None
         ),
         roles=_roles(facts.recipe),
+        origins=_origins(facts.recipe),
+        checks=_checks(facts.recipe),
+        sampling=_sampling(facts.recipe),
         lexical="lexical" in engines,
         prompts=facts.prompts,
         versions=facts.versions,
     )
     return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n{body}"
+
+
+def _license(name: str) -> dict[str, str]:
+    """The licence as the Hub knows it; one that it does not know goes by the name `other`."""
+    known = name.lower()
+    return {"license": known} if known in _LICENSES else {"license": "other", "license_name": name}
 
 
 def _roles(recipe: Recipe) -> list[tuple[str, str, str]]:
@@ -155,10 +185,50 @@ def _roles(recipe: Recipe) -> list[tuple[str, str, str]]:
     ]
 
 
+def _origins(recipe: Recipe) -> list[tuple[str, str, str]]:
+    """Kind, name and licence of each source; of a path only its last part, which says nothing of the machine."""
+    return [
+        (
+            source.kind,
+            (f"{source.dataset}{f'@{source.revision}' if source.revision else ''}, split {source.split}")
+            if source.dataset
+            else PurePath(source.path or "").name,
+            source.license or "not given",
+        )
+        for source in recipe.sources
+    ]
+
+
+def _checks(recipe: Recipe) -> list[str]:
+    checks = recipe.checks
+    least, most = recipe.questions.steps
+    said = [
+        f"{least} to {most} steps that build on one another",
+        f"every quote found in its document (likeness {checks.evidence:g} or more)",
+        f"no other question of its context says the same (likeness {checks.duplicate:g})",
+    ]
+    if checks.closed_book:
+        said.append(f"not answered without documents ({checks.closed_book} tries)")
+    if checks.single_document:
+        said.append("not answered by one of its documents alone")
+    if checks.answerable:
+        said.append("answered by its documents together")
+    return said
+
+
+def _sampling(recipe: Recipe) -> str:
+    traces = recipe.traces
+    values = {"temperature": traces.temperature, "top_p": traces.top_p}
+    said = [f"{name} {value:g}" for name, value in values.items() if value is not None]
+    return ", ".join([*said, f"at most {traces.max_tokens:,} tokens", f"reasoning {traces.reasoning}"])
+
+
 def _safe(text: object) -> str:
     """Words of a document as Markdown that shows them and does nothing else."""
-    flat = " ".join(str(text).split())
-    return re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", html.escape(flat, quote=False))
+    visible = "".join(char for char in str(text) if char.isspace() or not unicodedata.category(char).startswith("C"))
+    flat = " ".join(visible.split())
+    flat = re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(flat, quote=False))
+    return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", flat)  # no list and no underline where it stands first
 
 
 def _shortened(text: str) -> str:
@@ -208,6 +278,11 @@ and answer), and where it comes from |
 **Reference answer.** {{ facts.first.reference_answer | safe_text }} ({{ facts.first.votes }} of \
 {{ facts.first.n_traces }} traces agree)
 
+**Context.** {{ "{:,}".format(facts.first.context_tokens) }} tokens of \
+{{ facts.first.documents | length }} documents: \
+{% for document in facts.first.documents[:5] %}{{ document.title | safe_text }} ({{ document.kind | safe_text }})\
+{{ ", " if not loop.last }}{% endfor %}{{ ", …" if facts.first.documents | length > 5 }}
+
 **Evidence.**
 {% for evidence in facts.first.evidence %}
 {{ loop.index }}. {{ evidence.quote | safe_text }}
@@ -228,6 +303,14 @@ and answer), and where it comes from |
 {% endif %}
 ## Where the documents come from
 
+| kind | source | licence given for it |
+|---|---|---|
+{% for kind, source, licence in origins %}
+| {{ kind | safe_text }} | {{ source | safe_text }} | {{ licence | safe_text }} |
+{% endfor %}
+
+What became a document and takes part:
+
 | kind | licence | documents | tokens |
 |---|---|---:|---:|
 {% for source in sources %}
@@ -241,10 +324,10 @@ recipe.tokenizer }}`. Every row names its documents and their licences.
 ## How the rows were made
 
 Documents are cleaned, deduplicated and split; related ones are packed to the target length together with distractors;
-a writer composes questions; checks drop those that are out of form, not grounded in at least \
-{{ recipe.questions.min_documents }} documents, known without documents, or answered by one document alone; \
-{{ recipe.traces.samples }} traces are sampled a question; answers are compared by exact match and a judge; the shortest \
-trace of the majority is kept{{ ", where the majority agrees with the reference" if \
+a writer composes questions that need at least {{ recipe.questions.min_documents }} documents; each must pass the \
+checks: {{ checks | join(", ") }}. {{ recipe.traces.samples }} traces are sampled a question ({{ sampling }}). Answers \
+are compared by exact match{{ " and a judge" if recipe.scoring.ask != "never" }}; the shortest trace of the \
+{{ recipe.selection.rule }} is kept{{ ", where it agrees with the reference" if \
 recipe.selection.must_match_reference }}.
 
 | who | model | revision |

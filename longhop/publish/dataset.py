@@ -216,6 +216,10 @@ class _Writer:
 
 
 def _size(row: Mapping[str, Any]) -> int:
-    """Characters of a row's texts, those of its messages included."""
-    total = sum(len(value) for value in row.values() if isinstance(value, str))
-    return total + sum(len(message["content"]) for message in row.get("messages", ()))
+    """Bytes of a row's texts in UTF-8, those of its messages included."""
+    total = sum(_bytes(value) for value in row.values() if isinstance(value, str))
+    return total + sum(_bytes(message["content"]) for message in row.get("messages", ()))
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import (  # type: ignore[attr-defined] # HTTPError is that of the client the library uses
     HfHubHTTPError,
     HFValidationError,
     HTTPError,
-    LocalTokenNotFoundError,
 )
 
 from longhop.errors import PublishError
@@ -47,6 +46,8 @@ def push(folder: Path, repo: str, *, private: bool = True, revision: str | None 
     """
     if not (folder / "README.md").is_file():
         raise PublishError(f"{folder}: no dataset here; build the run to its end first")
+    if get_token() is None:
+        raise PublishError(f"{repo}: no token; log in with `hf auth login` or set HF_TOKEN")
     api = HfApi(library_name="longhop")
     try:
         api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
@@ -60,13 +61,20 @@ def push(folder: Path, repo: str, *, private: bool = True, revision: str | None 
             commit_message="Dataset built with longhop",
         )
     except HFValidationError as error:
-        raise PublishError(f"{repo}: is no name of a repository; expected owner/name ({error})") from error
-    except LocalTokenNotFoundError as error:
-        raise PublishError(f"{repo}: no token; log in with `hf auth login` or set HF_TOKEN") from error
-    except HfHubHTTPError as error:
-        status = error.response.status_code if error.response is not None else None
-        reason = _REASONS.get(status or 0, f"the Hub answered {status}: {error.server_message or 'no reason given'}")
-        raise PublishError(f"{repo}: {reason}") from error
-    except (HTTPError, OSError) as error:
-        raise PublishError(f"{repo}: the Hub at {api.endpoint} cannot be reached: {error}") from error
+        raise PublishError(f"{repo!r} is no name of a repository; expected owner/name ({error})") from error
+    except ValueError as error:
+        raise PublishError(f"{repo}: the Hub refuses the card: {' '.join(str(error).split())}") from error
+    except (HfHubHTTPError, HTTPError, OSError, RuntimeError) as error:
+        # The client wraps what befalls a large file into a RuntimeError that says no more than the file's name.
+        cause = error.__cause__ if isinstance(error, RuntimeError) else error
+        if isinstance(cause, HfHubHTTPError):
+            raise PublishError(f"{repo}: {_said(cause)}") from error
+        if isinstance(cause, (HTTPError, OSError)):
+            raise PublishError(f"{repo}: the Hub at {api.endpoint} cannot be reached: {cause}") from error
+        raise
     return str(commit.commit_url)
+
+
+def _said(error: HfHubHTTPError) -> str:
+    status = error.response.status_code if error.response is not None else 0
+    return _REASONS.get(status, f"the Hub answered {status}: {error.server_message or 'no reason given'}")

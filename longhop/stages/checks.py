@@ -298,10 +298,11 @@ def _outcome(
     if isinstance(answered, Refused):
         return f"the reader refused: {answered}"
     question = candidate.question
+    references = [question.reference_answer, *question.aliases]
     right = 0
     for choice in answered.choices:
         answer = extract_answer(separate(choice)[1])
-        right += answer is not None and matches_any(answer, [question.reference_answer, *question.aliases])
+        right += answer is not None and matches_any(answer, references, question.question, question.answer_type)
     tries = len(answered.choices)
     if expected:
         return None if 2 * right > tries else f"{right} of {tries} tries right with all evidence documents"

@@ -16,10 +16,15 @@ import msgspec
 from longhop.recipe import SelectionConfig
 from longhop.records import Context, Example, Models, Question, Rejection, Trace, Verdict
 
-__all__ = ["VERSION", "Attempts", "select_examples"]
+__all__ = ["REASONS", "VERSION", "Attempts", "select_examples"]
 
 VERSION = 1
 """Raise it when the same input gives other rows."""
+
+
+REASONS = ("no_valid_trace", "tie", "no_majority", "majority_not_reference")
+"""Why a question has no example: nobody answered; the largest groups are equal; the largest is not more than half of
+all samples; the largest does not say what the reference says."""
 
 
 class Attempts(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ VERSION = 1
 
 _BATCH = 64  # questions whose judge requests go out together
 _CITED = 85  # likeness of a quote and the trace's words from which it counts as cited, of 100
+_TYPOGRAPHY = str.maketrans(dict.fromkeys("‘’‛", "'") | dict.fromkeys("“”„", '"') | dict.fromkeys("‐‑–—", "-"))
 _FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.DOTALL)
 _PLAIN = re.compile(r"^(?:equal|verdict|answer)?\s*[:=]?\s*(true|false|yes|no)\s*\.?$", re.IGNORECASE)
 
@@ -43,6 +44,8 @@ class _Scored:
 
     question: Question
     traces: list[Trace]
+    forms: list[str | None] = field(default_factory=list)
+    """Normal form of each trace's answer; None for an invalid trace."""
     answers: dict[str, str] = field(default_factory=dict)
     """Normal form: the smallest answer written so, which stands for all of them before the judge."""
     sizes: dict[str, int] = field(default_factory=dict)
@@ -54,14 +57,19 @@ class _Scored:
     """Normal forms of the answers that count as right."""
 
     def __post_init__(self) -> None:
-        references = [self.question.reference_answer, *self.question.aliases]
+        question = self.question
+        references = [question.reference_answer, *question.aliases]
         for trace in self.traces:
-            if is_valid(trace) and trace.answer is not None:
-                form = normalize(trace.answer)
-                self.answers[form] = min(trace.answer, self.answers.get(form, trace.answer))
-                self.sizes[form] = self.sizes.get(form, 0) + 1
-        for form, answer in self.answers.items():
-            self.exact[form] = matches_any(answer, references)
+            if trace.answer is None or not is_valid(trace):
+                self.forms.append(None)
+                continue
+            answer, form = trace.answer, normalize(trace.answer, question.question, question.answer_type)
+            self.forms.append(form)
+            self.answers[form] = min(answer, self.answers.get(form, answer))
+            self.sizes[form] = self.sizes.get(form, 0) + 1
+            # Answers of one form are one answer, so what one of them matches all do.
+            if not self.exact.get(form):
+                self.exact[form] = matches_any(answer, references, question.question, question.answer_type)
 
     def ordered(self) -> list[str]:
         """Normal forms, the most frequent first, equally frequent ones in their own order."""
@@ -240,8 +248,7 @@ def _verdicts(scored: _Scored, model: str) -> Iterator[Verdict]:
     for member, head in scored.heads.items():
         sizes[head] = sizes.get(head, 0) + scored.sizes[member]
     groups = {head: number for number, head in enumerate(sorted(sizes, key=lambda head: (-sizes[head], head)))}
-    for trace in scored.traces:
-        form = normalize(trace.answer) if is_valid(trace) and trace.answer is not None else None
+    for trace, form in zip(scored.traces, scored.forms, strict=True):
         exact = form is not None and scored.exact[form]
         judged = scored.judged.get(form) if form is not None else None
         yield Verdict(
@@ -262,9 +269,16 @@ def evidence_cited(question: Question, trace: Trace) -> float:
     """Share of the question's quotes that the trace cites, 0 to 1; 0 where there is no evidence."""
     if not question.evidence:
         return 0.0
-    text = " ".join(f"{trace.reasoning} {trace.content}".split())
-    cited = 0
-    for evidence in question.evidence:
-        quote = " ".join(evidence.quote.split())
-        cited += quote in text or fuzz.partial_ratio(quote, text, score_cutoff=_CITED) > 0
-    return cited / len(question.evidence)
+    text = _words(f"{trace.reasoning} {trace.content}")
+    return sum(_cites(text, _words(evidence.quote)) for evidence in question.evidence) / len(question.evidence)
+
+
+def _words(text: str) -> str:
+    return " ".join(text.translate(_TYPOGRAPHY).casefold().split())
+
+
+def _cites(text: str, quote: str) -> bool:
+    # partial_ratio looks for the shorter in the longer: a trace of one word is no citation of the quote that holds it.
+    if len(text) < len(quote):
+        return fuzz.ratio(quote, text, score_cutoff=_CITED) > 0
+    return quote in text or fuzz.partial_ratio(quote, text, score_cutoff=_CITED) > 0

@@ -1,0 +1,132 @@
+"""Runs the front task in this process, and says why where it fails.
+
+    >>> run_build("recipe.yaml", "runs/sample", workers=2)
+    []
+
+Luigi answers true or false; the reasons stand with its scheduler, which hears of every failure, also of a worker
+process that was killed, and of those on other machines.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import luigi
+import luigi.rpc
+import luigi.scheduler
+import luigi.worker
+
+from longhop.errors import BuildError
+
+from .base import RunTask, broken
+from .build import Build
+
+_fronts: set[int] = set()
+"""Processes that run a front task: a worker process, forked from one, is none."""
+
+
+def run_build(
+    recipe: str, out: str, workers: int = 1, *, refresh: bool = False, scheduler: tuple[str, int] | None = None
+) -> list[str]:
+    """Build a recipe into a folder.
+
+    Args:
+        recipe: The recipe's file.
+        out: Folder of the run.
+        workers: Processes on this machine.
+        refresh: List the sources anew.
+        scheduler: Host and port of a central scheduler; one in this process where None.
+
+    Returns:
+        Why it failed: the first line of each says the kind of error and what it said. Empty where all is built.
+
+    Raises:
+        BuildError: The central scheduler does not answer.
+    """
+    where: dict[str, Any] = {"local_scheduler": True}
+    if scheduler is not None:
+        _reach(*scheduler)
+        where = {"scheduler_host": scheduler[0], "scheduler_port": scheduler[1]}
+    broken.clear()
+    _fronts.add(os.getpid())
+    luigis = _Luigis()
+    task = Build(recipe=recipe, out=out, refresh=refresh, started=datetime.now(UTC).isoformat(timespec="microseconds"))
+    with _quiet():
+        result = luigi.build([task], luigis, workers=workers, log_level="CRITICAL", detailed_summary=True, **where)
+        if result.status in (luigi.LuigiStatusCode.SUCCESS, luigi.LuigiStatusCode.SUCCESS_WITH_RETRY):
+            return []
+        return luigis.reasons() or [f"BuildError: not all parts are built: {result.one_line_summary}"]
+
+
+class _Luigis:
+    """Makes Luigi's scheduler and worker, and keeps them, since only they know why a task failed."""
+
+    scheduler: Any
+    worker: Any
+
+    def create_local_scheduler(self) -> Any:
+        self.scheduler = luigi.scheduler.Scheduler(prune_on_get_work=True, record_task_history=False)
+        return self.scheduler
+
+    def create_remote_scheduler(self, url: str) -> Any:
+        self.scheduler = luigi.rpc.RemoteScheduler(url)
+        return self.scheduler
+
+    def create_worker(self, scheduler: Any, worker_processes: int, assistant: bool = False) -> Any:
+        in_thread = threading.current_thread() is not threading.main_thread()  # there, no signal handler can be set
+        more = {"no_install_shutdown_handler": True} if in_thread else {}
+        self.worker = luigi.worker.Worker(
+            scheduler=scheduler, worker_processes=worker_processes, assistant=assistant, **more
+        )
+        return self.worker
+
+    def reasons(self) -> list[str]:
+        """What stopped tasks while they were planned, and what those that failed said, each once."""
+        history = list(self.worker._add_task_history)  # noqa: SLF001 - as Luigi's own summary of a run does
+        failed = [task.task_id for task, status, _ in history if status == luigi.scheduler.FAILED]
+        said = [RunTask.reason(error) for error in broken]
+        said += [self._said(task_id) for task_id in dict.fromkeys(failed)]
+        if not any(said):  # on another machine then
+            said = [self._said(task_id) for task_id in dict.fromkeys(task.task_id for task, _, _ in history)]
+        return list(dict.fromkeys(reason for reason in said if reason))
+
+    def _said(self, task_id: str) -> str:
+        error = self.scheduler.fetch_error(task_id)["error"]
+        return str(json.loads(error) or "") if error else ""
+
+
+def _reach(host: str, port: int) -> None:
+    """Luigi tries for minutes to reach a scheduler that is not there."""
+    try:
+        socket.create_connection((host, port), timeout=10).close()
+    except OSError as error:
+        raise BuildError(f"no scheduler answers at {host}:{port} ({error}); start one there with `luigid`") from error
+
+
+@RunTask.event_handler(luigi.Event.START)  # type: ignore[untyped-decorator]
+def _leave_signals_to_the_front(_: RunTask) -> None:
+    """Ctrl-C reaches all processes; the front ends the workers, which else would each print where they were."""
+    if _fronts and os.getpid() not in _fronts:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Luigi's own lines say much and tell little; the tasks say what was built."""
+    logger = logging.getLogger("luigi-interface")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

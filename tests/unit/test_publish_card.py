@@ -1,0 +1,187 @@
+"""The card says what the run's tables say, and nothing in it acts as markup that a document wrote."""
+
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+import yaml
+
+from longhop.prompting import load_prompts
+from longhop.publish.card import render_card, source_facts
+from longhop.publish.dataset import Written, choose_examples, write_tables
+from longhop.recipe import Recipe
+from tests.small_run import card_facts, part, recipe, tables, write_dataset
+
+NASTY = "</td><script>alert(1)</script> | [x](http://y) `z` *b* #h\n\n# Title\n---\n\u202eevil\x07"
+
+
+def card(rows: dict[str, Any], counts: dict[str, dict[str, int]] | None = None, own: Recipe | None = None) -> str:
+    published = frozenset(row["question_id"] for row in rows["examples"])
+    if counts is None:
+        counts = {
+            "default": {"train": 1, "test": 2},
+            "traces": {"train": 16},
+            "questions": {"train": 5},
+            "contexts": {},
+        }
+    return render_card(card_facts(rows, Written(rows=counts), published, own))
+
+
+def front(text: str) -> dict[str, Any]:
+    opening, _, rest = text.partition("---\n")
+    assert opening == ""
+    loaded: dict[str, Any] = yaml.safe_load(rest.partition("\n---\n")[0])
+    return loaded
+
+
+def changed(**keys: Any) -> Recipe:
+    """The small recipe with other values."""
+    values = recipe().resolved()
+    for key, value in keys.items():
+        section, _, name = key.partition("__")
+        values[section][name] = value
+    return Recipe.parse(values)
+
+
+def test_the_front_matter_declares_what_has_rows() -> None:
+    """Configurations without rows are left out, and `default` is the default."""
+    meta = front(card(tables()[0]))
+    assert [config["config_name"] for config in meta["configs"]] == ["default", "traces", "questions"]
+    assert meta["configs"][0]["default"] is True
+    assert meta["configs"][0]["data_files"] == [
+        {"split": "train", "path": "data/default/train-*.parquet"},
+        {"split": "test", "path": "data/default/test-*.parquet"},
+    ]
+    assert meta["license"] == "cc0-1.0"
+    assert meta["pretty_name"] == "small"
+    assert meta["size_categories"] == ["n<1K"]
+    assert "question-answering" in meta["task_categories"]
+    assert {"long-context", "multi-hop", "synthetic", "lexical"} <= set(meta["tags"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (10**6, "1M<n<10M"), (10**7, "10M<n<100M")]
+)
+def test_the_size_is_one_of_those_of_the_hub(rows: int, size: str) -> None:
+    """Sizes go by the number of examples."""
+    counts = {"default": {"train": rows}, "traces": {}, "questions": {}, "contexts": {}}
+    assert front(card(tables()[0], counts))["size_categories"] == [size]
+
+
+def test_a_licence_is_written_as_the_hub_knows_it() -> None:
+    """The Hub refuses a card with a licence that it does not know."""
+    assert front(card(tables()[0], own=changed(dataset__license="CC-BY-4.0")))["license"] == "cc-by-4.0"
+    own = front(card(tables()[0], own=changed(dataset__license="Our own terms")))
+    assert (own["license"], own["license_name"]) == ("other", "Our own terms")
+
+
+def test_figures_come_out_of_the_tables() -> None:
+    """Votes, lengths, kinds, tokens, sources and reasons are counted."""
+    text = card(tables()[0])
+    for line in (
+        "3 examples of long-context question answering",
+        "| book | CC0-1.0 | 2 | 94 |",
+        "| code | not given | 2 | 90 |",
+        "| 3 of 4 | 2 |",
+        "| 4 of 4 | 1 |",
+        "| bridge | 3 |",
+        "| examples | tie | 1 |",
+        "| examples | 3 | 1 |",
+        'load_dataset("owner/name", "traces")',
+        "temperature 1, top_p 0.95, at most 16,384 tokens",
+        "not answered without documents (3 tries)",
+    ):
+        assert line in text, line
+    assert "/nowhere" not in text
+
+
+def test_tokens_of_the_chosen_are_compared_with_those_of_its_group() -> None:
+    """Chosen, mean and longest are over traces that agree, from the traces' own counts."""
+    rows, _ = tables()
+    rows["examples"] = rows["examples"][:1]  # its group has samples 0 to 2, of 23, 18 and 13 tokens or the like
+    own = sorted(trace["n_tokens"] for trace in rows["traces"][:3])
+    assert f"The chosen traces have {own[0]} tokens on average" in card(rows)
+    assert f"{round(sum(own) / 3)}, and the longest of them {own[-1]}" in card(rows)
+
+
+def test_what_the_recipe_switches_off_is_not_claimed() -> None:
+    """The card names no check that did not run and no judge that was not asked."""
+    own = changed(checks__closed_book=0, checks__single_document=False, checks__answerable=False, scoring__ask="never")
+    text = card(tables()[0], own=own)
+    assert "without documents" not in text
+    assert "alone" not in text
+    assert "and a judge" not in text
+
+
+def test_the_embedded_engine_is_said_to_be_no_model() -> None:
+    """Data of `lexical` is not meant for training, and only such data is called so."""
+    assert "**Not meant for training.**" in card(tables()[0])
+    values = recipe().resolved()
+    server = {"kind": "openai", "model": "org/model", "urls": ["http://localhost:8000/v1"]}
+    values["engines"] = dict.fromkeys(("writer", "reader", "judge"), server)
+    text = card(tables()[0], own=Recipe.parse(values))
+    assert "Not meant for training" not in text
+    assert "| gives the traces | org/model |" in text
+    assert "http://localhost" not in text
+
+
+def test_words_of_documents_are_only_shown() -> None:
+    """HTML, tables, links, headings, fences and control characters of a text do nothing in the card."""
+    rows, _ = tables()
+    for row in rows["examples"]:
+        row["question"] = row["reference_answer"] = NASTY
+        row["reasoning"] = f"a\n````\n# broken out\n`````\n{NASTY}\n```\n"
+        row["documents"] = [{**document, "title": NASTY} for document in row["documents"]]
+        row["evidence"] = [{**quote, "quote": f"- {NASTY}"} for quote in row["evidence"]]
+    rows["documents"][0]["kind"] = "a|b"
+    rows["documents"][0]["license"] = NASTY
+    outside, fences = [], []
+    open_fence = False
+    for line in card(rows).partition("\n---\n")[2].splitlines():
+        if line.startswith("```") and (not open_fence or line == fences[-1]):
+            open_fence = not open_fence
+            fences.append(line if open_fence and line == "````" else "```")
+        elif not open_fence:
+            outside.append(line)
+    text = "\n".join(outside)
+    assert not open_fence
+    assert "<script" not in text
+    assert "[x](" not in text
+    assert "\u202e" not in text
+    assert "\x07" not in text
+    assert not any(line.startswith(("# Title", "# broken")) for line in outside)
+    row = next(line for line in outside if line.startswith("| a\\|b |"))
+    assert row.replace("\\|", "").count("|") == 5
+    assert "1. \\- " in text
+
+
+def test_a_run_without_examples_has_a_card() -> None:
+    """No example, no averages, no division by zero."""
+    rows, _ = tables()
+    rows["examples"] = []
+    counts: dict[str, dict[str, int]] = {"default": {}, "traces": {"train": 1}, "questions": {}, "contexts": {}}
+    text = card(rows, counts)
+    assert "0 examples" in text
+    assert [config["config_name"] for config in front(text)["configs"]] == ["traces"]
+
+
+def test_the_folder_loads_by_its_card(tmp_path: Path) -> None:
+    """`load_dataset(folder, configuration)` finds what the card declares."""
+    rows, _ = tables()
+    write_dataset(tmp_path / "small", rows)
+    own = part(rows)
+    chosen = choose_examples([own.examples], 0.9, None).question_ids
+    counts = write_tables(tmp_path / "again", [own], load_prompts(), chosen).rows
+    for name, splits in counts.items():
+        loaded = datasets.load_dataset(str(tmp_path / "small"), name, cache_dir=str(tmp_path / "cache"))
+        assert {split: loaded[split].num_rows for split in loaded} == splits
+
+
+def test_sources_are_counted_by_kind_and_licence() -> None:
+    """A document without a licence is counted as such."""
+    facts = source_facts(tables()[0]["documents"])
+    assert [(fact.kind, fact.license, fact.documents) for fact in facts] == [
+        ("book", "CC0-1.0", 2),
+        ("code", "not given", 2),
+    ]

@@ -1,0 +1,177 @@
+"""The tables of a run become four configurations, part by part, that `datasets` loads."""
+
+from pathlib import Path
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from longhop.prompting import load_prompts
+from longhop.publish import dataset as publish
+from longhop.publish.dataset import CONFIGURATIONS, choose_examples, schema, write_tables
+from longhop.publish.messages import ExampleCounter, assistant_content, messages
+from longhop.records import Context, Question, Trace, from_table
+from longhop.tokens import WordTokenizer
+from tests.small_run import Rows, part, tables
+
+PROMPTS = load_prompts()
+
+
+def rows_of(*questions: tuple[str, str], target: int = 128, kind: str = "bridge") -> pa.Table:
+    """Examples of (id, question) as `choose_examples` reads them."""
+    return pa.Table.from_pylist(
+        [{"question_id": name, "question": text, "target_tokens": target, "kind": kind} for name, text in questions]
+    )
+
+
+def write(target: Path, *parts: publish.PartTables) -> dict[str, dict[str, int]]:
+    chosen = choose_examples((tables.examples for tables in parts), 0.9, None)
+    return write_tables(target, parts, PROMPTS, chosen.question_ids).rows
+
+
+def read(target: Path, configuration: str, split: str) -> Rows:
+    rows: Rows = pq.read_table(target / "data" / configuration / f"{split}-00000.parquet").to_pylist()
+    return rows
+
+
+LONG = "which keeper of the lamp at Aldmere was paid the most crowns a year before the great storm came over the bay"
+
+
+def test_questions_that_say_the_same_leave_one_behind() -> None:
+    """The smallest id stays, whatever part it stands in; the others say which one it was."""
+    first = rows_of(("b", LONG), ("c", "Who built the tower?"))
+    second = rows_of(("a", f"{LONG.upper()}?"), ("d", "Who built the bridge?"))
+    for order in ([first, second], [second, first]):
+        chosen = choose_examples(order, 0.9, None)
+        assert chosen.question_ids == {"a", "c", "d"}
+        assert [(row.stage, row.item_id, row.reason) for row in chosen.rejections] == [("dataset", "b", "duplicate")]
+        assert "question a" in chosen.rejections[0].detail
+
+
+def test_as_many_examples_as_asked_spread_over_lengths_and_kinds() -> None:
+    """Of each length and kind in turn; what is beyond is a rejection, so that the sum is kept."""
+    words = "one two three four five six seven eight nine ten".split()
+    short = rows_of(*((f"s{n}", f"question {word} about lamps {word}") for n, word in enumerate(words)), target=64)
+    long = rows_of(
+        *((f"l{n}", f"question {word} about towers {word}") for n, word in enumerate(words[:3])), kind="other"
+    )
+    chosen = choose_examples([short, long], 0.9, 8)
+    assert len(chosen.question_ids) == 8
+    assert sum(name.startswith("l") for name in chosen.question_ids) == 3
+    assert {row.reason for row in chosen.rejections} == {"beyond_examples"}
+    assert len(chosen.rejections) == 5
+
+
+@given(st.lists(st.sampled_from(["lamp a b c d", "tower e f g h", "bay i j k l"]), max_size=8), st.integers(1, 4))
+def test_every_example_is_chosen_or_rejected(texts: list[str], most: int) -> None:
+    """Nothing is lost between examples and dataset, and the order of parts does not matter."""
+    parts = [rows_of((f"{number}", text)) for number, text in enumerate(texts)]
+    chosen = choose_examples(parts, 0.9, most)
+    left = [row.item_id for row in chosen.rejections]
+    assert sorted([*chosen.question_ids, *left]) == sorted(map(str, range(len(texts))))
+    assert len(chosen.question_ids) == min(most, len(set(texts)))
+    assert choose_examples(parts[::-1], 0.9, most).question_ids == chosen.question_ids
+
+
+def test_rows_are_those_of_the_run_with_messages(tmp_path: Path) -> None:
+    """All columns of an example stay; the messages hold the whole context, the question, reasoning and answer."""
+    rows, _ = tables()
+    counts = write(tmp_path, part(rows))
+    assert counts["default"] == {"test": 2}
+    texts = {row["context_id"]: row["text"] for row in rows["contexts"]}
+    for row in read(tmp_path, "default", "test"):
+        own = next(example for example in rows["examples"] if example["question_id"] == row["question_id"])
+        assert {key: row[key] for key in own} == own
+        system, user, assistant = row["messages"]
+        assert [system["role"], user["role"], assistant["role"]] == ["system", "user", "assistant"]
+        assert user["content"].startswith(texts[row["context_id"]])
+        assert row["question"] in user["content"]
+        assert assistant["content"] == f"<think>\n{row['reasoning']}\n</think>\n\n{row['content']}"
+        assert row["example_tokens"] == sum(WordTokenizer().count(said["content"]) for said in row["messages"])
+    assert read(tmp_path, "questions", "train") + read(tmp_path, "questions", "test") == rows["questions"]
+    assert read(tmp_path, "contexts", "train") + read(tmp_path, "contexts", "test") == rows["contexts"]
+    traces = read(tmp_path, "traces", "train") + read(tmp_path, "traces", "test")
+    verdicts = {row["trace_id"]: row for row in rows["verdicts"]}
+    for row, own in zip(traces, rows["traces"], strict=True):
+        assert {key: row[key] for key in own} == own
+        expected = {**verdicts[own["trace_id"]], "model": own["model"]}
+        assert {key: row[key] for key in expected} == expected
+        assert row["judge_model"] == verdicts[own["trace_id"]]["model"]
+
+
+def test_only_splits_with_rows_have_files_and_all_of_them_load(tmp_path: Path) -> None:
+    """A declared split without rows is an error of `datasets`, so none is written; large strings survive."""
+    counts = write(tmp_path / "dataset", part(tables()[0]))
+    files = {str(path.relative_to(tmp_path / "dataset" / "data")) for path in tmp_path.rglob("*.parquet")}
+    assert files == {f"{name}/{split}-00000.parquet" for name, splits in counts.items() for split in splits}
+    for name, splits in counts.items():
+        paths = {split: str(tmp_path / "dataset" / "data" / name / f"{split}-*.parquet") for split in splits}
+        loaded = datasets.load_dataset("parquet", data_files=paths, cache_dir=str(tmp_path / "cache" / name))
+        assert {split: loaded[split].num_rows for split in loaded} == splits
+        assert pq.read_schema(next((tmp_path / "dataset" / "data" / name).iterdir())).equals(schema(name))
+
+
+def test_without_examples_the_other_configurations_stand(tmp_path: Path) -> None:
+    """A run that gave no example still publishes what it has."""
+    rows, _ = tables()
+    rows["examples"] = []
+    counts = write(tmp_path, part(rows))
+    assert counts["default"] == {}
+    assert not (tmp_path / "data" / "default").exists()
+    assert sum(counts["traces"].values()) == len(rows["traces"])
+
+
+def test_parts_are_read_one_at_a_time(tmp_path: Path) -> None:
+    """The second part is asked for when the first has been written, never before."""
+    rows, _ = tables()
+    written: list[int] = []
+    file = tmp_path / "data" / "contexts" / "train-00000.parquet"
+
+    def parts() -> object:
+        for _ in range(3):
+            written.append(file.stat().st_size if file.exists() else 0)
+            yield part(rows)
+
+    counts = write_tables(tmp_path, parts(), PROMPTS, frozenset()).rows  # type: ignore[arg-type]
+    assert counts["contexts"] == {"test": 3, "train": 3}
+    assert written[0] == 0
+    assert written[1] < written[2]
+    assert pq.read_metadata(file).num_row_groups == 3
+
+
+@pytest.mark.parametrize("filler", ["lantern ", "灯台守 "])
+def test_row_groups_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filler: str) -> None:
+    """Groups are measured in bytes, so that texts in other scripts do not pass the limit threefold."""
+    monkeypatch.setattr(publish, "_GROUP_BYTES", 50_000)
+    rows, _ = tables()
+    text = filler * (20_000 // len(filler.encode()))
+    rows["contexts"] = [{**rows["contexts"][0], "context_id": str(n), "text": text} for n in range(10)]
+    empty = {name: [] for name in rows if name != "contexts"}
+    write(tmp_path, part({**rows, **empty}))
+    meta = pq.read_metadata(tmp_path / "data" / "contexts" / "train-00000.parquet")
+    assert [meta.row_group(number).num_rows for number in range(meta.num_row_groups)] == [2] * 5
+
+
+def test_null_columns_keep_their_type() -> None:
+    """The schema of every configuration is explicit, texts being large strings."""
+    for name in CONFIGURATIONS:
+        for field in schema(name):
+            assert not pa.types.is_null(field.type)
+    assert schema("default").field("messages").type.value_type.field("content").type == pa.large_string()
+    assert schema("contexts").field("text").type == pa.large_string()
+
+
+def test_tokens_of_an_example_are_those_of_its_messages() -> None:
+    """What is counted for a context once and for all adds up to the count of the contents."""
+    own = part(tables()[0])
+    contexts = {context.context_id: context for context in from_table(own.contexts, Context)}
+    question = from_table(own.questions, Question)[0]
+    trace = from_table(own.traces, Trace)[0]
+    text = contexts[question.context_id].text
+    said = messages(PROMPTS, text, question.question, trace.reasoning, trace.content)
+    counted = ExampleCounter(PROMPTS, WordTokenizer(), contexts)(question, trace)
+    assert counted == sum(WordTokenizer().count(message["content"]) for message in said)
+    assert said[-1]["content"] == assistant_content(trace.reasoning, trace.content)

@@ -1,0 +1,162 @@
+"""Parts appear whole or not at all, with their rejections and counts beside them."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from longhop.errors import StorageError
+from longhop.records import Document, Plan, Record, Rejection
+from longhop.storage import RunFolder, _explained
+
+
+def rows(count: int) -> Iterator[Record]:
+    for number in range(count):
+        yield Plan(document_id=f"d{number}", part=0, row_group=0, duplicate_of=None, split="train")
+        if number % 2:
+            yield Rejection(stage="plan", item_id=f"x{number}", reason="odd", detail="")
+
+
+def document(number: int, text: str) -> Document:
+    return Document(
+        document_id=f"{number}",
+        kind="book",
+        title="t",
+        author=None,
+        source="s",
+        license=None,
+        text=text,
+        n_chars=len(text),
+        n_tokens=3,
+        cuts=[],
+        signature=[1],
+        terms=[],
+    )
+
+
+@pytest.fixture(params=["local", "memory"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> RunFolder:
+    return RunFolder(str(tmp_path / "run") if request.param == "local" else f"memory://{tmp_path.name}/run")
+
+
+def test_a_part_comes_back_with_its_rejections_and_counts(folder: RunFolder) -> None:
+    """Rows and rejections go apart; an all-null column keeps its type."""
+    counts = folder.write_part("plan", "f", 3, rows(5), Plan)
+    assert (counts.rows, counts.rejections, counts.accepted) == (5, {"odd": 2}, None)
+    assert folder.read_part("plan", "f", 3, Plan) == [row for row in rows(5) if isinstance(row, Plan)]
+    assert [row.item_id for row in folder.read_rejections("plan", "f", 3)] == ["x1", "x3"]
+    assert folder.read_counts("plan", "f", 3) == counts
+    assert folder.read_table("plan/f/part-00003.parquet").schema.field("duplicate_of").type == "string"
+    assert folder.parts("plan", "f") == [3]
+
+
+def test_a_part_without_rows_is_a_part(folder: RunFolder) -> None:
+    """Nothing made is a result, too."""
+    folder.write_part("plan", "f", 0, [], Plan)
+    assert folder.has_part("plan", "f", 0)
+    assert folder.read_part("plan", "f", 0, Plan) == []
+
+
+def test_a_stage_that_fails_leaves_nothing(folder: RunFolder) -> None:
+    """No table, no counts, no rejections, no temporary file."""
+
+    def broken() -> Iterator[Record]:
+        yield from rows(3)
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        folder.write_part("plan", "f", 0, broken(), Plan)
+    assert not folder.has_part("plan", "f", 0)
+    assert folder.files("plan/f/*") == []
+    assert folder.files("plan/f/.*") == []
+
+
+def test_documents_lie_in_small_row_groups(tmp_path: Path) -> None:
+    """32 documents or 16 MB at most, so that a context reads what it needs."""
+    folder = RunFolder(str(tmp_path))
+    folder.write_part("documents", "f", 0, (document(n, "text") for n in range(70)), Document)
+    big = "x" * 9 * 1024**2
+    folder.write_part("documents", "f", 1, (document(n, big) for n in range(3)), Document)
+    groups = [
+        [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        for part in (0, 1)
+        for file in [pq.ParquetFile(tmp_path / f"documents/f/part-0000{part}.parquet")]
+    ]
+    assert groups == [[32, 32, 6], [1, 1, 1]]
+    (row,) = folder.read_part("documents", "f", 1, Document, row_groups=[2])
+    assert row.document_id == "2"
+
+
+def test_a_damaged_table_is_named_with_what_to_do(tmp_path: Path) -> None:
+    """A truncated file and a missing one."""
+    folder = RunFolder(str(tmp_path))
+    folder.write_part("plan", "f", 0, rows(50), Plan)
+    path = tmp_path / "plan/f/part-00000.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(StorageError, match=r"part-00000\.parquet: is damaged .* delete it and build again"):
+        folder.read_part("plan", "f", 0, Plan)
+    with pytest.raises(StorageError, match="is missing; build again"):
+        folder.read_part("plan", "f", 1, Plan)
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(StorageError, match=r"run\.json: is damaged"):
+        folder.read_json("run.json")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_is_not_writable_is_said_in_one_sentence(tmp_path: Path) -> None:
+    """With what to do."""
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    with pytest.raises(StorageError, match="is not writable; choose another --out"):
+        RunFolder(str(tmp_path / "run")).write_json("run.json", {})
+    tmp_path.chmod(stat.S_IRWXU)
+
+
+def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path) -> None:
+    """Root meets this one, too."""
+    (tmp_path / "run").write_text("")
+    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+        RunFolder(str(tmp_path / "run")).write_json("run.json", {})
+
+
+def test_a_full_disk_loses_nothing_and_says_so() -> None:
+    """/dev/full stands for a full disk: what cannot be written whole does not appear."""
+
+    def fill() -> None:
+        with _explained("runs/x"), Path("/dev/full").open("wb") as full:
+            full.write(b"x")
+            full.flush()
+
+    with pytest.raises(StorageError, match="runs/x: no room left; free some and build again"):
+        fill()
+
+
+def test_left_over_temporary_files_of_the_dead_are_removed(tmp_path: Path) -> None:
+    """Those of living processes stay."""
+    folder = RunFolder(str(tmp_path))
+    dead, alive = tmp_path / ".run.json.999999999.tmp", tmp_path / f".run.json.{os.getppid()}.tmp"
+    dead.write_text("")
+    alive.write_text("")
+    folder.write_json("run.json", {"a": 1})
+    assert not dead.exists()
+    assert alive.exists()
+    assert folder.read_json("run.json") == {"a": 1}
+
+
+def test_a_published_folder_is_swapped_whole(folder: RunFolder, tmp_path: Path) -> None:
+    """What stood there before is gone afterwards, where the storage can do that."""
+    for content in ("first", "second"):
+        local = tmp_path / content
+        (local / "data").mkdir(parents=True)
+        (local / "data" / f"{content}.txt").write_text(content)
+        folder.publish_folder(local, "dataset")
+    names = [path.rpartition("/")[2] for path in folder.files("dataset/data/*")]
+    assert names == ["second.txt"] if folder.is_local else ["first.txt", "second.txt"]
+
+
+def test_an_unknown_protocol_is_said() -> None:
+    """With an example of one that is known."""
+    with pytest.raises(StorageError, match="give a local path or a URL such as"):
+        RunFolder("nosuch://bucket/run")
