@@ -30,7 +30,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from longhop.answers_dates import ORDINALS, date, time_of_day
-from longhop.answers_numbers import ordinal, quantity, singular, starts_number, unit_of
+from longhop.answers_numbers import asked_units, ordinal, quantity, singular, starts_number
 
 __all__ = ["exact_match", "matches_any", "normalize"]
 
@@ -74,7 +74,6 @@ _LETTER_AFTER = (
 _ARTICLE = re.compile(
     rf"(?<!\S)(?:an|the|(?<!{_LETTER_AFTER.replace('|', ' )(?<!')} )a(?! (?:major|minor|flat|sharp|level)\b))\s+(?=\S)"
 )
-_HOW_MANY = re.compile(r"\b(?:how many|how much|number of|amount of)\s+([^\W\d_]+(?:[ -][^\W\d_]+){0,2})")
 
 
 class _Plain(dict[int, str | None]):
@@ -127,10 +126,13 @@ def normalize(answer: str, question: str = "", answer_type: str = "") -> str:
     bare = _unwrapped(html.unescape(answer))
     text = _clean(bare)
     return (
-        _short(text, quoted=answer.strip().startswith("`"), asked=_asked_units(question))
+        _short(text, quoted=answer.strip().startswith("`"), asked=_asked(question))
         or _list(text)
         or f"text {_text(text)}"
     )
+
+
+_asked = lru_cache(maxsize=4096)(asked_units)
 
 
 def _unwrapped(answer: str) -> str:
@@ -138,11 +140,7 @@ def _unwrapped(answer: str) -> str:
     text = " ".join(answer.split())
     while True:
         before = text
-        if (
-            text.endswith(".")
-            and not text.endswith("..")
-            and not re.search(r"(?:^|[^\w])[^\W\d]\.$|\.[^\W\d]\.$", text)
-        ):
+        if text.endswith(".") and not _ENDS_IN_INITIAL.search(text):
             text = text[:-1].rstrip()
         for opening, closing in _PAIRS:
             inner = text[len(opening) : len(text) - len(closing)]
@@ -216,18 +214,6 @@ def _is_asked(unit: str, asked: frozenset[str]) -> bool:
     return unit in asked or singular(unit) in asked
 
 
-@lru_cache(maxsize=4096)
-def _asked_units(question: str) -> frozenset[str]:
-    """Units that "how many …" asks for: of `sea miles did` the words sea, mile, did, sea miles, …; none for two."""
-    found = _HOW_MANY.findall(question.casefold())
-    if len(found) != 1:
-        return frozenset()
-    words = re.split(r"[ -]", found[0])
-    spans = [words[start:end] for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
-    units = {unit_of(" ".join(span)) for span in spans}
-    return frozenset(name for unit in units if unit for name in (unit, singular(unit)))
-
-
 def _list(text: str) -> str | None:
     separator = ";" if ";" in text else ","
     items = [item.strip() for item in re.split(rf"{separator}\s+", text.strip(" ,;")) if item.strip()]
@@ -274,14 +260,8 @@ def _text(text: str) -> str:
     plain = re.sub(r"(?<!\w)([^\W\d_])\.\s?(?=[^\W\d_](?:\.|\s|$))", r"\1", plain)  # j. r. r. tolkien
     plain = _MEANT.sub(lambda match: _KEPT[match[0]], plain).translate(_PLAIN).translate(_BACK)
     words = " ".join(plain.split())
-    if words and (" " in words):
-        words = _ordinals(words)
+    words = _ORDINAL_WORD.sub(lambda match: _as_digits(ORDINALS[match[0]]), words)  # nineteenth century
     return words or " ".join(text.casefold().split())
-
-
-def _ordinals(words: str) -> str:
-    """`nineteenth century` as `19th century`."""
-    return _ORDINAL_WORD.sub(lambda match: _as_digits(ORDINALS[match[0]]), words)
 
 
 _ORDINAL_WORD = re.compile(rf"\b(?:{'|'.join(sorted(ORDINALS, key=len, reverse=True))})\b")

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from longhop.answers_dates import ORDINALS
 
-__all__ = ["ordinal", "quantity", "singular", "starts_number", "unit_of"]
+__all__ = ["asked_units", "ordinal", "quantity", "singular", "starts_number", "unit_of"]
 
 _DIGITS = (
     r"(?:\d{1,3}(?:,\d{3})+(?![\d,])|[1-9]\d{0,2}(?: \d{3})+(?!\d)|[1-9]\d?(?:,\d{2})+,\d{3}(?![\d,])|\d+)"
@@ -31,6 +31,8 @@ _QUANTITY = re.compile(
 _TEN_TO = re.compile(r"(?P<sign>[+-]?)10\^(?P<power>[+-]?\d{1,2})(?P<unit>\s.*)?")
 _SPELLED_UNIT = re.compile(r"[^\W\d_]+(?:['.][^\W\d_]+)*\.?|%|‰|°[CF]?|[$€£¥₹]|[^\W\d_]+\^?[23]|/|·")
 _AND_A_HALF = re.compile(r"^([+-]?\d+) and (?:a |one )?half\b")
+_HOW_MANY = re.compile(r"\b(?:how many|how much|number of|amount of)\s+([^\W\d_]+(?:[ -][^\W\d_]+){0,3})")
+_AUXILIARY = frozenset("can could did do does had has have is lay may might per shall should will would".split())
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 
 _SMALL = {
@@ -149,6 +151,27 @@ def unit_of(text: str) -> str | None:
         return " ".join(lowered)
     # A single letter, or two, may be anything; its case may be what tells it from another.
     return lowered[0] if len(lowered[0]) > 2 else words[0]
+
+
+def asked_units(question: str) -> frozenset[str]:
+    """What the "how many …" of a question counts; nothing where there is none, or two.
+
+    A noun may have adjectives before it and a verb behind it, so all words up to the next that is no noun count:
+    of `how many gold crowns lie in` gold, crown, lie, gold crowns, … A unit of the table stands for itself alone:
+    of `how many light years away` the light year, not the year.
+    """
+    found = _HOW_MANY.findall(question.casefold())
+    if len(found) != 1:
+        return frozenset()
+    words: list[str] = []
+    for word in re.split(r"[ -]", found[0]):
+        if word in _NO_UNIT or word in _AUXILIARY:
+            break
+        words.append(word)
+    spans = [words[at : at + length] for length in range(len(words), 0, -1) for at in range(len(words) - length + 1)]
+    units = [unit for span in spans if (unit := unit_of(" ".join(span)))]
+    known = next((unit for unit in units if unit in _HEADS or "^" in unit or "/" in unit), None)
+    return frozenset([known]) if known else frozenset(name for unit in units for name in (unit, singular(unit)))
 
 
 def _known(text: str) -> str | None:

@@ -59,6 +59,13 @@ _PLACE_WORDS = frozenset(["at", "in", "near", "off", "on", "into"])
 _VALUE = re.compile(
     r"""^\s*(?:[:=]|:=|=>)?\s*(?P<value>-?\d[\d_]*(?:\.\d+)?|"[^"]{2,60}"|'[^']{2,60}')\s*[,;})\]]*\s*(?:#.*|//.*)?$"""
 )
+_CODE_SIGNS = re.compile(r"[{}<>=$\\|]|\w\(\w|\w\.\w+\(|::|->|(?:\w+, ){6}|\*\*|\.\.\.$")
+_PLAIN_WORD = re.compile(
+    r"[\"'“‘(`]?[^\W\d_]+(?:['’-][^\W\d_]+)*[\"'”’)`]?[.,;:!?]?[\"'”’)]?|\d[\d,.]*%?[.,;:)]?|[^\W\d]\w*_\w+`?[.,;]?"
+)
+_GLUE = frozenset(
+    "the a an of to in on at and or for with from by as is was are were be been had has that who which it".split()
+)
 _NOUNS = (
     "light lighthouse basin quay mole pier narrows sound island bay harbour port company office board guild yard "
     "society fund archive observatory vault station institute museum school college university library river lake "
@@ -110,6 +117,16 @@ class Fact:
         return " ".join(f"{before}{subject}{self.after}".split())
 
 
+def _is_prose(text: str) -> bool:
+    """Whether a unit is a sentence of words, and no argument list, reference or formula that reads as one."""
+    if _CODE_SIGNS.search(text):
+        return False
+    words = text.split()
+    plain = sum(_PLAIN_WORD.fullmatch(word) is not None for word in words)
+    small = sum(word in _GLUE for word in words)
+    return plain >= 0.75 * len(words) and small >= 0.12 * len(words)
+
+
 def naming_words(name: str) -> frozenset[str]:
     """The words of a name that would give it away, as they are written."""
     return frozenset(word for word in re.findall(r"\w+", name) if word.lower() not in STOPWORDS)
@@ -124,7 +141,7 @@ def find_clues(index: ContextIndex, name: str) -> list[Clue]:
         if unit.is_code:
             clues.extend(_documented(index, place, unit, name))
             continue
-        if not 6 <= len(unit.text.split()) <= 45:
+        if not 6 <= len(unit.text.split()) <= 45 or not _is_prose(unit.text):
             continue
         mention = next(mention for mention in unit.entities if mention.name == name)
         for description, words_of, reads in _describe(unit, mention, kind):
@@ -202,7 +219,7 @@ def find_facts(index: ContextIndex, name: str) -> list[Fact]:
         mention = next(mention for mention in unit.entities if mention.name == name)
         if unit.is_code:
             facts.extend(_assigned(index, place, unit, mention))
-        elif 5 <= len(unit.text.split()) <= 40 and unit.text.count(name) == 1:
+        elif 5 <= len(unit.text.split()) <= 40 and unit.text.count(name) == 1 and _is_prose(unit.text):
             facts.extend(_stated(index, place, unit, mention))
     answers: dict[str, set[str]] = {}
     for fact in facts:
@@ -212,7 +229,7 @@ def find_facts(index: ContextIndex, name: str) -> list[Fact]:
 
 
 def _assigned(index: ContextIndex, place: Place, unit: Unit, mention: Mention) -> Iterator[Fact]:
-    """Facts that a line of code states: a value given to a name, a class that extends it, what its result is called."""
+    """Facts that a line of code states: a value given to a name, or a class that extends it."""
     line, name = unit.text, mention.name
     before, after = line[: mention.start].strip(" \"'`{"), line[mention.end :].lstrip("\"'`")
 
@@ -243,8 +260,6 @@ def _assigned(index: ContextIndex, place: Place, unit: Unit, mention: Mention) -
         yield fact(f"which value does {where} give for ", answer, "text" if quoted else "number", words, clear)
     elif extends := re.match(r"class\s+(\w+)\s*\(\s*(?:[\w.]+\.)?$", line[: mention.start]):
         yield fact("which class extends ", extends[1], "identifier", content_words("class extends"), 2.0)
-    elif (named := re.match(r"((?:self\.)?\w+)\s*=\s*(?:[\w.]+\.)?$", line[: mention.start])) and after[:1] == "(":
-        yield fact("which variable holds what comes out of ", named[1], "identifier", content_words("variable"), 1.5)
 
 
 def _stated(index: ContextIndex, place: Place, unit: Unit, mention: Mention) -> Iterator[Fact]:
@@ -296,7 +311,14 @@ def _answers(
         yield match.start("number"), match.end("number"), "which year", match["number"], "year", "year"
     for match in _COUNTED.finditer(after):
         noun = match["noun"]
-        if noun.lower() in STOPWORDS or noun[0].isupper() or any(a <= match.start("number") < b for a, b in taken):
+        # RFC 2965 and Chapter 3 count nothing.
+        named = re.search(r"\b[A-Z]\w*\s$", after[: match.start("number")]) is not None
+        if (
+            named
+            or noun.lower() in STOPWORDS
+            or noun[0].isupper()
+            or any(a <= match.start("number") < b for a, b in taken)
+        ):
             continue
         taken.append(match.span("number"))
         yield match.start("number"), match.end("number"), "how many", match["number"], "number", noun

@@ -23,7 +23,8 @@ __all__ = ["ContextIndex", "Page", "Place"]
 
 _DOCUMENT = re.compile(r'^<document title="([^"\n]*)" kind="([^"\n]*)">\n(.*?)\n</document>$', re.MULTILINE | re.DOTALL)
 _CONTAINER = re.compile(
-    r"""^\s*(?:export\s+)?(?:const\s+|let\s+|var\s+)?["']?([\w.-]+)["']?\s*(?::[^=]*)?(?:=|:=|:)?\s*[^=]*[{\[(]\s*$"""
+    r"""^\s*(?:export\s+)?(?:const\s+|let\s+|var\s+)?["']?([\w-]+)["']?\s*(?::\s*[\w\[\], .|]+)?"""
+    r"""(?:=|:=|:)\s*[\w.\[\]]*[{\[(]\s*$"""
 )
 _TABLE = re.compile(r"^\s*\[([\w.\"-]+)\]\s*$")
 

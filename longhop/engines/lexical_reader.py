@@ -34,9 +34,13 @@ _NUMERAL = re.compile(
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s?(?:%|per\s?cent\b)")
 _YEAR = re.compile(r"\b(?:1[0-9]{3}|20[0-9]{2})\b")
 _VALUE = re.compile(r"""[:=]\s*(-?\d[\d_]*(?:\.\d+)?|"[^"]+"|'[^']+')""")
+_FORM = content_words(
+    "which value does the code give for the parameter missing from the words, which class extends the function "
+    "documented as, in the words the gap stands for the person, place or one, whom"
+)
 _ASKS = re.compile(
     r"which year|what percentage|how many(?: (?P<noun>°?[^\W\d_][\w°/³²-]*))?|what number|which value|whom|which place|"
-    r"which class|which variable|what",
+    r"which class|what",
     re.IGNORECASE,
 )
 
@@ -70,7 +74,7 @@ class _Reader:
     def find(self, question: str) -> _Found | None:
         """The best two hops: a sentence that fits the description, and one on the name in it."""
         index = self.index
-        words = content_words(question)
+        words = _asked_words(question)
         weights = {word: index.weight(word) for word in words}
         said = set(re.findall(r"\w+", question))
         everything = sum(weights.values()) or 1.0
@@ -172,9 +176,6 @@ class _Reader:
         if kind == "which class":
             extends = re.match(rf"class\s+(\w+)\s*\([^)]*{re.escape(name)}", unit.text)
             return extends[1] if extends else None
-        if kind == "which variable":
-            named = re.match(rf"((?:self\.)?\w+)\s*=\s*(?:[\w.]+\.)?{re.escape(name)}\s*\(", unit.text)
-            return named[1] if named else None
         if kind == "which year":
             year = _YEAR.search(after)
             return year[0] if year else None
@@ -227,6 +228,12 @@ class _Reader:
     def two_hops(self, name: str, clue: Place, fact: Place, answer: str) -> None:
         self.say(f'"{self.title(clue)}" says: "{self.quote(clue)}" So the description fits {name}.')
         self.say(f'Of {name}, "{self.title(fact)}" says: "{self.quote(fact)}" That gives {answer}.')
+
+
+def _asked_words(question: str) -> frozenset[str]:
+    """The words of a question that say what it is about, without those that every question of its form has."""
+    words = content_words(question)
+    return words - _FORM if len(words - _FORM) >= 3 else words
 
 
 def read(index: ContextIndex, question: str, rng: Random, temperature: float) -> Attempt:

@@ -26,7 +26,7 @@ __all__ = ["KINDS", "Draft", "DraftStep", "write"]
 
 KINDS = ("bridge", "comparison", "calculation")
 _MOST_NAMES = 400  # candidates read closely; a context of a million tokens has thousands
-_LEAST_QUALITY = 0.5
+_LEAST_QUALITY = 0.0
 _MOST_DOCUMENTS = 4  # a name that stands everywhere bridges nothing
 _NOT_SUMMED = re.compile(
     r"\b(?:metre|meter|feet|foot|degree|knot|km|m|cm|mm|°C|percent|o'clock|hertz|volt|tonne|bar)s?\b", re.IGNORECASE

@@ -193,9 +193,9 @@ class _Walk:
             self._waiting.pop(0)
             self._at = 0
         else:
-            # Unreadable in all comparisons stays null; one readable "not equal" is an answer.
-            readable = one is not None and other is not None
-            self.scored.judged[form] = False if readable else self.scored.judged.get(form)
+            # Where both orders must agree, one readable "not equal" is an answer; without any the verdict stays null.
+            differs = one is False or other is False
+            self.scored.judged[form] = False if differs else self.scored.judged.get(form)
             self._at += 1
         self._settle()
 

@@ -89,8 +89,11 @@ def test_the_choice_is_the_shortest_of_a_largest_group_in_any_order(
     if isinstance(row, Example):
         sizes = Counter(group for group, _ in votes if group is not None)
         group = votes[int(row.trace_id[1:])][0]
+        assert group is not None
         assert row.votes == sizes[group] == max(sizes.values())
-        assert row.trace_tokens == min(tokens for other, tokens in votes if sizes.get(other) == row.votes)
+        assert row.trace_tokens == min(
+            tokens for other, tokens in votes if other is not None and sizes[other] == row.votes
+        )
         assert row.agreement == pytest.approx(row.votes / len(votes))
         if config.rule == "majority":
             assert 2 * row.votes > len(votes)

@@ -70,6 +70,12 @@ def test_a_unit_may_be_left_out_where_the_question_names_it() -> None:
     assert exact_match("13.8", "13.8 nmi", "How many nautical miles is it to Skarn?")
     assert not exact_match("10 %", "10", "How many crowns are lost?")
     assert not exact_match("3 days", "3 years", "How many days and how many years?")
+    assert not exact_match("3 days", "3 crowns", "How many crowns per day?")
+    assert not exact_match("4 light years", "4 years", "How many light years away is it?")
+    assert exact_match("4 light-years", "4", "How many light years away is it?")
+    assert exact_match("5 km²", "5", "How many square kilometres is Skarn?")
+    assert not exact_match("5 km", "5", "How many square kilometres is Skarn?")
+    assert exact_match("5 gold crowns", "5", "How many gold crowns lie there?")
 
 
 def test_case_counts_where_the_answer_is_an_identifier() -> None:

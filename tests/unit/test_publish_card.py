@@ -136,7 +136,8 @@ def test_words_of_documents_are_only_shown() -> None:
         row["evidence"] = [{**quote, "quote": f"- {NASTY}"} for quote in row["evidence"]]
     rows["documents"][0]["kind"] = "a|b"
     rows["documents"][0]["license"] = NASTY
-    outside, fences = [], []
+    outside: list[str] = []
+    fences: list[str] = []
     open_fence = False
     for line in card(rows).partition("\n---\n")[2].splitlines():
         if line.startswith("```") and (not open_fence or line == fences[-1]):
@@ -151,8 +152,8 @@ def test_words_of_documents_are_only_shown() -> None:
     assert "\u202e" not in text
     assert "\x07" not in text
     assert not any(line.startswith(("# Title", "# broken")) for line in outside)
-    row = next(line for line in outside if line.startswith("| a\\|b |"))
-    assert row.replace("\\|", "").count("|") == 5
+    cells = next(line for line in outside if line.startswith("| a\\|b |"))
+    assert cells.replace("\\|", "").count("|") == 5
     assert "1. \\- " in text
 
 

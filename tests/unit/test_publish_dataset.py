@@ -149,7 +149,7 @@ def test_row_groups_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     rows, _ = tables()
     text = filler * (20_000 // len(filler.encode()))
     rows["contexts"] = [{**rows["contexts"][0], "context_id": str(n), "text": text} for n in range(10)]
-    empty = {name: [] for name in rows if name != "contexts"}
+    empty: dict[str, Rows] = {name: [] for name in rows if name != "contexts"}
     write(tmp_path, part({**rows, **empty}))
     meta = pq.read_metadata(tmp_path / "data" / "contexts" / "train-00000.parquet")
     assert [meta.row_group(number).num_rows for number in range(meta.num_row_groups)] == [2] * 5

@@ -165,6 +165,17 @@ def test_both_orders_must_agree() -> None:
     assert {v.answer_group for v in verdicts} == {0, 1}
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "judged"),
+    [("hm", "hm", None), ('{"equal": true}', "hm", None), ('{"equal": false}', "hm", False), ("hm", "false", False)],
+)
+def test_an_unreadable_comparison_is_null_and_not_equal(one: str, other: str, *, judged: bool | None) -> None:
+    """Unless the other order says "not equal", which is enough."""
+    verdicts, _ = score(traces("a", "b"), lambda first, _: one if first == "a" else other, must_match=False)
+    assert [v.judge for v in verdicts] == [None, judged]
+    assert {v.answer_group for v in verdicts} == {0, 1}
+
+
 def test_there_are_no_chains() -> None:
     """A equals B, B equals C, but C is compared with the head A only."""
     near = {frozenset("ab"), frozenset("bc")}
