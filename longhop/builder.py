@@ -12,11 +12,8 @@ in a notebook too: the tasks have no event loop, and the engines' loop runs in a
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec

@@ -119,12 +119,20 @@ def init(
     typer.echo(f"next: longhop check {path}, then longhop build {path}")
 
 
-class _TerminatedError(KeyboardInterrupt):
+_terminated: list[int] = []
+
+
+def _terminate(number: int, _frame: object) -> None:
     """SIGTERM ends a build in the same way as Ctrl-C does, so that its workers end, too."""
+    _terminated.append(number)
+    raise KeyboardInterrupt
 
 
-def _terminate(_number: int, _frame: object) -> None:
-    raise _TerminatedError
+def _interrupted() -> int:
+    again = "run the same command again to continue"
+    if _terminated:
+        return _failed(f"terminated; {again}", 128 + _terminated[-1])
+    return _failed(f"interrupted; {again}", 130)
 
 
 def _summary(run: Run) -> None:
@@ -161,16 +169,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and end the process with its exit code."""
     try:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        if code == 130:  # Typer's own word for a KeyboardInterrupt, said without a word
+            code = _interrupted()
     except typer.Exit as exit_:
         code = exit_.exit_code
     except RecipeError as error:
         code = _failed(str(error), 2)
     except LonghopError as error:
         code = _failed(str(error), 1)
-    except _TerminatedError:
-        code = _failed("terminated; run the same command again to continue", 143)
     except (KeyboardInterrupt, typer.Abort):
-        code = _failed("interrupted; run the same command again to continue", 130)
+        code = _interrupted()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1

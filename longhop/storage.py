@@ -18,10 +18,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
+import socket
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,12 +63,24 @@ class RunFolder:
 
     def __init__(self, url: str) -> None:
         self.url = str(url)
+        self._connect()
+        protocols = self._fs_here.protocol if isinstance(self._fs_here.protocol, tuple) else (self._fs_here.protocol,)
+        self.is_local = "file" in protocols or "local" in protocols
+
+    def _connect(self) -> None:
         try:
-            self._fs, self._root = fsspec.core.url_to_fs(self.url)
+            # Listings are not cached: other processes and machines add parts to the same folder.
+            self._fs_here, self._root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
         except (ValueError, ImportError) as error:
             raise StorageError(f"{self.url}: {error}; give a local path or a URL such as s3://bucket/run") from error
-        protocols = self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,)
-        self.is_local = "file" in protocols or "local" in protocols
+        self._pid = os.getpid()
+
+    @property
+    def _fs(self) -> Any:
+        """The file system; Luigi's workers fork, and a connection to a remote one does not outlive that."""
+        if self._pid != os.getpid() and not self.is_local:
+            self._connect()
+        return self._fs_here
 
     @property
     def local_path(self) -> Path:
@@ -118,15 +132,16 @@ class RunFolder:
         began = time.monotonic()
         rejections: list[Rejection] = []
         rows = tokens = accepted = 0
-        with self._temporary(self.part_name(stage, fingerprint, part)) as temporary:
-            with pq.ParquetWriter(temporary, schema_of(record), compression="zstd") as writer:
+        name = self.part_name(stage, fingerprint, part)
+        with self._temporary(name) as temporary:
+            with self._writer(temporary, name, schema_of(record)) as write:
                 for group in _groups(items, record, rejections):
                     rows += len(group)
                     tokens += sum(getattr(row, "n_tokens", 0) for row in group)
                     accepted += sum(getattr(row, "accepted", False) for row in group)
-                    writer.write_table(to_table(group, record), row_group_size=len(group))
+                    write(to_table(group, record))
                 if not rows:
-                    writer.write_table(to_table([], record))
+                    write(to_table([], record))
             self.write_rejections(stage, fingerprint, part, rejections)
             counts = PartCounts(
                 rows=rows,
@@ -136,8 +151,25 @@ class RunFolder:
                 accepted=accepted if "accepted" in record.__struct_fields__ else None,
             )
             self.write_json(self.part_name(stage, fingerprint, part, ending="json"), counts)
-            self._put(temporary, self.part_name(stage, fingerprint, part))
+            self._put(temporary, name)
         return counts
+
+    @contextlib.contextmanager
+    def _writer(self, temporary: Path, name: str, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+        """Writes row groups. Only what goes wrong with the file is said of the file: rows are made meanwhile."""
+        where = self.url_of(name)
+        with _explained(where):
+            writer = pq.ParquetWriter(temporary, schema, compression="zstd")
+
+        def write(group: pa.Table) -> None:
+            with _explained(where):
+                writer.write_table(group, row_group_size=max(1, group.num_rows))
+
+        try:
+            yield write
+        finally:
+            with _explained(where):
+                writer.close()
 
     def read_part(
         self,
@@ -230,6 +262,8 @@ class RunFolder:
                 yield file
         except FileNotFoundError as error:
             raise StorageError(f"{self.url_of(name)}: is missing; build again to make it") from error
+        except PermissionError as error:
+            raise StorageError(f"{self.url_of(name)}: may not be read; change its permissions") from error
         except (pa.ArrowInvalid, OSError) as error:
             raise StorageError(
                 f"{self.url_of(name)}: is damaged ({' '.join(str(error).split())}); delete it and build again"
@@ -238,7 +272,8 @@ class RunFolder:
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write a small table whole."""
         with self._temporary(name) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            with _explained(self.url_of(name)):
+                pq.write_table(table, temporary, compression="zstd")
             self._put(temporary, name)
 
     def read_json(self, name: str) -> Any:
@@ -247,18 +282,47 @@ class RunFolder:
         Raises:
             StorageError: It is no JSON.
         """
+        with _explained(self.url_of(name), "read"):
+            try:
+                data = self._fs.cat_file(self.path_of(name))
+            except FileNotFoundError:
+                return None
         try:
-            return msgspec.json.decode(self._fs.cat_file(self.path_of(name)))
-        except FileNotFoundError:
-            return None
+            return msgspec.json.decode(data)
         except msgspec.DecodeError as error:
             raise StorageError(f"{self.url_of(name)}: is damaged ({error}); delete it and build again") from error
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file whole."""
         with self._temporary(name) as temporary:
-            temporary.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+            with _explained(self.url_of(name)):
+                temporary.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
             self._put(temporary, name)
+
+    def remove(self, name: str) -> None:
+        """Remove a file of the run, if it is there."""
+        with _explained(self.url_of(name)), contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(self.path_of(name))
+
+    @contextlib.contextmanager
+    def scratch(self, name: str) -> Iterator[Path]:
+        """A local folder to prepare another in, beside the run where that is local; gone afterwards."""
+        if not self.is_local:
+            with tempfile.TemporaryDirectory(prefix=f"longhop-{name}-") as folder:
+                yield Path(folder)
+            return
+        with _explained(self.url_of(name)):
+            self.work.mkdir(parents=True, exist_ok=True)
+            for left_over in self.work.glob(f"{name}.*.tmp"):
+                if _is_abandoned(left_over):
+                    shutil.rmtree(left_over, ignore_errors=True)
+            mine = self.work / f"{name}.{_me()}.tmp"
+            shutil.rmtree(mine, ignore_errors=True)
+            mine.mkdir()
+        try:
+            yield mine
+        finally:
+            shutil.rmtree(mine, ignore_errors=True)
 
     @contextlib.contextmanager
     def _temporary(self, name: str) -> Iterator[Path]:
@@ -269,32 +333,38 @@ class RunFolder:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 # In the folder of its target, since only within a file system a rename is one step.
                 for left_over in target.parent.glob(f".{target.name}.*.tmp"):
-                    if not _is_alive(left_over):
+                    if _is_abandoned(left_over):
                         left_over.unlink(missing_ok=True)
-                temporary = target.parent / f".{target.name}.{os.getpid()}.tmp"
+                temporary = target.parent / f".{target.name}.{_me()}.tmp"
             else:
                 handle, path = tempfile.mkstemp(prefix="longhop-", suffix=".tmp")
                 os.close(handle)
                 temporary = Path(path)
-            try:
-                yield temporary
-            finally:
-                temporary.unlink(missing_ok=True)
+        try:
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def _put(self, temporary: Path, name: str) -> None:
-        if self.is_local:
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.replace(self.path_of(name))
-        else:
-            self._fs.put_file(str(temporary), self.path_of(name))
+        with _explained(self.url_of(name)):
+            if self.is_local:
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+                temporary.replace(self.path_of(name))
+            else:
+                self._fs.put_file(str(temporary), self.path_of(name))
 
     def publish_folder(self, local: Path, name: str) -> None:
         """Put a folder in the place of the run's folder `name`: swapped where local, file by file where remote."""
         with _explained(self.url_of(name)):
             if not self.is_local:
-                for file in sorted(path for path in local.rglob("*") if path.is_file()):
-                    self._fs.put_file(str(file), self.path_of(f"{name}/{file.relative_to(local).as_posix()}"))
+                files = sorted(path for path in local.rglob("*") if path.is_file())
+                places = [self.path_of(f"{name}/{file.relative_to(local).as_posix()}") for file in files]
+                for file, place in zip(files, places, strict=True):
+                    self._fs.put_file(str(file), place)
+                known = {self._fs._strip_protocol(place) for place in places}  # noqa: SLF001 - what `find` gives
+                for stale in set(self._fs.find(self.path_of(name))) - known:
+                    self._fs.rm_file(stale)
                 return
             target, old = Path(self.path_of(name)), Path(self.path_of(f".{name}.old"))
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -324,28 +394,41 @@ def _groups(items: Iterable[Record], record: type[Record], rejections: list[Reje
         yield group
 
 
-def _is_alive(temporary: Path) -> bool:
-    """Whether the process that a temporary file belongs to still runs on this machine."""
-    pid = temporary.name.split(".")[-2]
-    return pid.isdigit() and Path(f"/proc/{pid}").exists()
+def _me() -> str:
+    """This process, in the name of a temporary file; machines may share a folder, so with the machine's name."""
+    return f"{socket.gethostname().replace('.', '_')}-{os.getpid()}"
+
+
+def _is_abandoned(temporary: Path) -> bool:
+    """Whether the process that a temporary file belongs to ran on this machine and is gone."""
+    host, _, pid = temporary.name.split(".")[-2].rpartition("-")
+    if host != _me().rpartition("-")[0] or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it is another user's, and alive
+        return False
+    return False
 
 
 def _remove(folder: Path) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     if folder.exists():
-        folder.rmdir()
+        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
-def _explained(where: str) -> Iterator[None]:
+def _explained(where: str, doing: str = "written") -> Iterator[None]:
+    """Says in a sentence what the file system refused."""
     try:
         yield
     except PermissionError as error:
-        raise StorageError(f"{where}: is not writable; choose another --out or change its permissions") from error
+        said = "is not writable; choose another --out or change" if doing == "written" else "may not be read; change"
+        raise StorageError(f"{where}: {said} its permissions") from error
     except (NotADirectoryError, FileExistsError) as error:
         raise StorageError(f"{where}: a file stands where a folder is needed; choose another --out") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(f"{where}: no room left; free some and build again, nothing is lost") from error
-        raise StorageError(f"{where}: cannot be written: {error}") from error
+        raise StorageError(f"{where}: cannot be {doing}: {error}") from error

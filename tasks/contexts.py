@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from longhop.errors import CorpusError
 from longhop.records import Context, ContextPlan, Document, Plan, Record
 from longhop.stages.contexts import PlannedDocument, plan_contexts, render_contexts
 
-from .base import PartTask, planned_contexts
+from .base import PartTask, log, planned_contexts
 from .documents import DocumentPlan
 
 _CACHED_CHARS = 128 * 1024**2  # documents kept while a part is rendered; books stand in several contexts of it
@@ -55,9 +56,19 @@ class ContextPlans(PartTask):
             }
         )
         earlier = planned_contexts(self.out, self.fingerprint, self.part)
-        return plan_contexts(
+        plans = plan_contexts(
             list(documents.values()), config, recipe.documents.splits, self.tokenizer, recipe.seed, earlier
         )
+        asked, made = sum(config.lengths.values()), len(plans) + len(earlier)
+        if not made:
+            shortest = min(config.lengths)
+            raise CorpusError(
+                f"the documents fill no context at all: {len(documents)} documents, the shortest context has "
+                f"{shortest:,} tokens; add documents, or ask for shorter ones in contexts.lengths"
+            )
+        if made < asked:
+            log.info("contexts.allow_fewer: the documents fill %s of %s contexts", f"{made:,}", f"{asked:,}")
+        return plans
 
 
 class Contexts(PartTask):

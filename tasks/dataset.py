@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
@@ -55,11 +54,12 @@ class Dataset(PartTask):
         with self.folder.claim(self.stage, self.fingerprint, self.part):
             if self.complete():
                 return
-            beside = self.folder.local_path if self.folder.is_local else None
-            with tempfile.TemporaryDirectory(prefix=".dataset-", dir=beside) as temporary:
-                target = Path(temporary) / "dataset"
+            with self.folder.scratch("dataset") as scratch:
+                target = scratch / "dataset"
                 target.mkdir()
                 rejections, published = self._write(target)
+                # While the folders are swapped, no dataset is the current one.
+                self.folder.remove("published/current.json")
                 self.folder.publish_folder(target, "dataset")
             self.folder.write_rejections("published", self.fingerprint, self.part, rejections)
             self.folder.write_json("published/current.json", self._current)

@@ -23,11 +23,12 @@ from typing import Any
 import luigi
 import luigi.rpc
 import luigi.scheduler
+import luigi.task_status
 import luigi.worker
 
 from longhop.errors import BuildError
 
-from .base import RunTask, broken
+from .base import RunTask, broken, forget_manifests
 from .build import Build
 
 _fronts: set[int] = set()
@@ -57,6 +58,7 @@ def run_build(
         _reach(*scheduler)
         where = {"scheduler_host": scheduler[0], "scheduler_port": scheduler[1]}
     broken.clear()
+    forget_manifests()  # of an earlier build of this process
     _fronts.add(os.getpid())
     luigis = _Luigis()
     task = Build(recipe=recipe, out=out, refresh=refresh, started=datetime.now(UTC).isoformat(timespec="microseconds"))
@@ -92,7 +94,7 @@ class _Luigis:
     def reasons(self) -> list[str]:
         """What stopped tasks while they were planned, and what those that failed said, each once."""
         history = list(self.worker._add_task_history)  # noqa: SLF001 - as Luigi's own summary of a run does
-        failed = [task.task_id for task, status, _ in history if status == luigi.scheduler.FAILED]
+        failed = [task.task_id for task, status, _ in history if status == luigi.task_status.FAILED]
         said = [RunTask.reason(error) for error in broken]
         said += [self._said(task_id) for task_id in dict.fromkeys(failed)]
         if not any(said):  # on another machine then

@@ -146,7 +146,7 @@ def _question(
         "checks": [{"name": "evidence", "passed": not fails, "detail": fails}],
         "accepted": not fails,
         "rejected_by": "evidence" if fails else None,
-        "model": "lexical",
+        "model": "writer",
     }
 
 
@@ -161,11 +161,11 @@ def _attempts(question: dict[str, Any], answers: list[str | None]) -> tuple[Rows
         right = answer == question["reference_answer"]
         traces.append(
             {**head, "sample": sample, "reasoning": reasoning, "content": content, "answer": answer}
-            | {"n_tokens": count(reasoning) + count(content), "finish_reason": "stop", "model": "lexical"}
+            | {"n_tokens": count(reasoning) + count(content), "finish_reason": "stop", "model": "reader"}
         )
         verdicts.append(
             {**head, "sample": sample, "valid": answer is not None, "exact_match": right, "correct": right}
-            | {"judge": False if answer is not None and not right else None, "evidence_cited": 0.5, "model": "lexical"}
+            | {"judge": False if answer is not None and not right else None, "evidence_cited": 0.5, "model": "judge"}
             | {"answer_group": None if answer is None else ranks.index(answer)}
         )
     return traces, verdicts
@@ -188,7 +188,7 @@ def _example(question: dict[str, Any], context: dict[str, Any], traces: Rows) ->
         "trace_tokens": trace["n_tokens"],
         "example_tokens": sum(count(message["content"]) for message in said),
         "licenses": sorted({part["license"] for part in context["documents"] if part["license"]}),
-        "models": dict.fromkeys(("writer", "reader", "judge"), "lexical"),
+        "models": {role: role for role in ("writer", "reader", "judge")},
     }
 
 

@@ -99,7 +99,7 @@ def plan_contexts(
         The new contexts only, by part, in new parts behind the earlier ones.
 
     Raises:
-        CorpusError: Where the documents do not fill all contexts, unless `config.allow_fewer`; where they fill none.
+        CorpusError: Where the documents do not fill all contexts, unless `config.allow_fewer`.
     """
     wanted = contexts_wanted(config.lengths, splits, earlier)
     by_split: dict[str, dict[str, PlannedDocument]] = defaultdict(dict)
@@ -114,8 +114,6 @@ def plan_contexts(
             made += _plan_split(split, members, lengths, config, tokenizer, seed, earlier)
     got = Counter((plan.split, plan.target_tokens) for plan in made)
     if not config.allow_fewer and any(got[key] < n for key, n in wanted.items()):
-        raise CorpusError(_shortfall(wanted, got, config))
-    if not made and not earlier:
         raise CorpusError(_shortfall(wanted, got, config))
     return _into_parts(made, config, seed, 1 + max((plan.part for plan in earlier), default=-1))
 

@@ -120,7 +120,7 @@ PLANTED: list[tuple[str, str, Change]] = [
     ("joined", "examples", put("trace_tokens", 1)),
     ("joined", "examples", put("n_traces", 3)),
     ("joined", "examples", put("kind", "comparison")),
-    ("joined", "examples", put("models", {"writer": "gpt", "reader": "lexical", "judge": "lexical"})),
+    ("joined", "examples", put("models", {"writer": "other", "reader": "reader", "judge": "judge"})),
     ("dataset", "examples", put("example_tokens", 1, at=1)),
     ("dataset", "dataset/data/default", drop()),
     ("dataset", "dataset/data/default", again()),

@@ -10,7 +10,7 @@ import pytest
 
 from longhop.errors import StorageError
 from longhop.records import Document, Plan, Record, Rejection
-from longhop.storage import RunFolder, _explained
+from longhop.storage import RunFolder, _me, _explained
 
 
 def rows(count: int) -> Iterator[Record]:
@@ -136,7 +136,8 @@ def test_a_full_disk_loses_nothing_and_says_so() -> None:
 def test_left_over_temporary_files_of_the_dead_are_removed(tmp_path: Path) -> None:
     """Those of living processes stay."""
     folder = RunFolder(str(tmp_path))
-    dead, alive = tmp_path / ".run.json.999999999.tmp", tmp_path / f".run.json.{os.getppid()}.tmp"
+    me = _me().rpartition("-")[0]
+    dead, alive = tmp_path / f".run.json.{me}-999999999.tmp", tmp_path / f".run.json.{me}-{os.getppid()}.tmp"
     dead.write_text("")
     alive.write_text("")
     folder.write_json("run.json", {"a": 1})
