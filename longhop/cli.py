@@ -25,6 +25,7 @@ from longhop.builder import Builder
 from longhop.errors import LonghopError, RecipeError
 from longhop.recipe import Recipe
 from longhop.run import Run, StageState
+from longhop.view import question_page
 
 __all__ = ["app", "main"]
 
@@ -92,6 +93,17 @@ def check(recipe: RecipePath, overrides: Overrides = None) -> None:
 def status(run: RunPath) -> None:
     """Say how far a run is, what was kept and what was left out."""
     _table(Run.open(run))
+
+
+@app.command()
+def show(
+    run: RunPath,
+    question: Annotated[str, typer.Argument(metavar="QUESTION_ID", help="Id of a question, or its beginning.")],
+) -> None:
+    """Show one question: evidence in place, checks, traces by answer group, and the choice."""
+    width = min(120, Console().width if sys.stdout.isatty() else 100)
+    for line in question_page(Run.open(run), question, width):
+        typer.echo(line)
 
 
 @app.command()

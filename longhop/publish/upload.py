@@ -1,7 +1,7 @@
 """The upload: a dataset folder becomes one commit of a repository on the Hugging Face Hub.
 
     >>> push(Path("runs/sample/dataset"), "org/name", private=True)
-    'https://huggingface.co/datasets/org/name/commit/0a1b2c…'
+    '…/datasets/org/name/commit/0a1b2c…'
 
 The real client does the work; `HF_ENDPOINT` and `HF_TOKEN` are read from the environment by it, and no token is ever
 part of a message.
