@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+def _host_and_port(scheduler: str | None) -> str | None:
+    if scheduler is not None and not re.fullmatch(r"[^\s:]+(:\d{1,5})?", scheduler):
+        raise typer.BadParameter(f"got {scheduler}, expected HOST:PORT, such as localhost:8082")
+    return scheduler
+
+
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
 RunPath = Annotated[str, typer.Argument(metavar="DIR", help="The folder of a run.")]
 Out = Annotated[str | None, typer.Option("--out", help="Folder of the run, or an fsspec URL; runs/NAME by default.")]
@@ -52,7 +60,9 @@ def build(
     out: Out = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
     overrides: Overrides = None,
-    scheduler: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A central Luigi scheduler.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="A central Luigi scheduler.", callback=_host_and_port)
+    ] = None,
     *,
     refresh: Annotated[bool, typer.Option("--refresh", help="List the sources anew, to add what is new.")] = False,
 ) -> None:

@@ -217,6 +217,8 @@ class Run:
             empty = pl.from_arrow(schema_of(record).empty_table())
             assert isinstance(empty, pl.DataFrame)
             return empty.lazy()
+        if not self.folder.is_local:
+            return pl.scan_pyarrow_dataset(self.folder.table_set(names))
         try:
             return pl.scan_parquet([self.folder.url_of(name) for name in names])
         except (pl.exceptions.PolarsError, OSError) as error:

@@ -69,6 +69,12 @@ Sunniva Hale drew her charts on the backs of hymn sheets. They are still sung fr
 
 When the light failed in the third week of January, the three of them sat in the boat house and drank what was left
 of the tea, and each of them knew a way out, and none of them said so.
+
+The boat house has two doors. One opens on the water, and the other on the lane, where the carts stand when it rains.
+
+In summer nobody needs a pilot. Children row out to the Teeth on planks and come home with their pockets full of shells.
+
+A stranger asked once why there is no lighthouse. He was told that there had been one, and that it was a great nuisance.
 """,
     "ledger.md": """\
 # The Ledger of the Boat House
@@ -80,6 +86,12 @@ for the new rope. Nobody clapped.
 
 Edda Rowan slept 9 nights in the loft. Olaf Brand slept 31 nights in the loft. Sunniva Hale slept 4 nights in the
 loft. The stove was paid for by all.
+
+Whoever forgets to write something down washes the cups. This is the only rule of the house, and it is not written down.
+
+There are pages on which nothing stands but the weather. They were left as they are, since weather was what there was.
+
+The last line of the year is always the same: all boats are home, and the kettle is on.
 """,
     "harbour.md": """\
 # A Model of the Harbour at Harrow
@@ -90,6 +102,12 @@ The parameter kelp_drag slows the ebb along the northern wall. The parameter moo
 follows the moon. The parameter wind_lag delays the gusts that come over the hill.
 
 The model was fitted to the notes of the pilots, which are short, and to those of the dogs, which are not.
+
+We leave out the ferry. It follows no law of water that is known to us, and its captain would not be asked.
+
+Where the model and the harbour differ, we were advised to believe the harbour. We followed this advice in the end.
+
+Further work will have to explain why the ebb is late on market days, and whether the fishwives know.
 """,
     "model.md": """\
 # Values in Use
@@ -98,6 +116,12 @@ The harbour office keeps the values on a slate beside the door, and wipes it on 
 
 The parameter kelp_drag was set to 0.31 in the spring. The parameter moon_share was set to 0.78 in the spring.
 The parameter wind_lag was set to 12 in the spring. After the storm nobody changed them, because the chalk was wet.
+
+The slate came from the old school. On its back there is half a multiplication, and a drawing of a teacher as a heron.
+
+Visitors may read the slate, but not lean on it. A copy hangs in the inn, where it is used for the price of soup.
+
+Whoever finds a mistake may keep the chalk until the next one is found.
 """,
 }
 

@@ -31,6 +31,7 @@ import filelock
 import fsspec
 import msgspec
 import pyarrow as pa
+import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from longhop.errors import StorageError
@@ -254,6 +255,10 @@ class RunFolder:
             if row_groups is None:
                 return file.read(columns=chosen, use_threads=False)
             return file.read_row_groups(list(row_groups), columns=chosen, use_threads=False)
+
+    def table_set(self, names: Sequence[str]) -> pyarrow.dataset.Dataset:
+        """Tables of the run as one, read only where they are asked for, through the run's own file system."""
+        return pyarrow.dataset.dataset([self.path_of(name) for name in names], filesystem=self._fs, format="parquet")
 
     @contextlib.contextmanager
     def _open(self, name: str) -> Iterator[pq.ParquetFile]:
