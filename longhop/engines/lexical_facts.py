@@ -66,15 +66,20 @@ _PLAIN_WORD = re.compile(
 _GLUE = frozenset(
     "the a an of to in on at and or for with from by as is was are were be been had has that who which it".split()
 )
-_NOUNS = (
-    "light lighthouse basin quay mole pier narrows sound island bay harbour port company office board guild yard "
-    "society fund archive observatory vault station institute museum school college university library river lake "
-    "mount mountain valley street road bridge castle abbey church chapel mill farm house hall inn tower gate hotel "
-    "bank ship boat ferry ledger chart survey method algorithm network model engine dataset "
-    "burn barley wheat oats rye bean kale"
-).split()
-_KINDS = {noun: noun for noun in _NOUNS} | dict.fromkeys("ferries lines brothers sons works mills".split(), "company")
-_KINDS |= dict.fromkeys("islands hills mountains".split(), "place")
+_KINDS = {
+    word: kind
+    for kind, words in {
+        "organisation": "company ferries lines brothers sons office board guild yard society fund archive observatory "
+        "vault station institute museum school college university bank union club ministry department laboratory",
+        "place": "basin quay mole pier narrows sound bay harbour port river lake mount mountain valley street road "
+        "bridge castle abbey church chapel mill farm house hall inn tower gate hotel library hills mountains islands",
+        "crop": "barley wheat oat oats rye bean kale maize rice",
+        "thing": "ship boat ferry ledger chart survey method algorithm network model engine dataset",
+    }.items()
+    for word in words.split()
+}
+_SIBLINGS = 3
+"""So many names with the same last word make that word tell nothing of which is meant: `the island that …`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,49 +143,16 @@ def find_clues(index: ContextIndex, name: str) -> list[Clue]:
     clues: list[Clue] = []
     for place in index.places(name):
         unit = index.at(place)
-        if unit.is_code:
-            clues.extend(_documented(index, place, unit, name))
-            continue
-        if not 6 <= len(unit.text.split()) <= 45 or not _is_prose(unit.text):
+        if unit.is_code or not 6 <= len(unit.text.split()) <= 45 or not _is_prose(unit.text):
             continue
         mention = next(mention for mention in unit.entities if mention.name == name)
         for description, words_of, reads in _describe(unit, mention, kind):
             words = content_words(words_of) - content_words(name)
             # Numbers are for facts: "the person who paid 340 crowns" is what another question asks for.
-            quality = reads - 1.5 * (re.search(r"\d", description) is not None)
+            quality = reads - 5.0 * (re.search(r"\d", description) is not None)
             if len(words) >= 3 and not naming_words(name) & set(re.findall(r"\w+", description)):
                 clues.append(Clue(name, place, description, words, quality))
     return sorted(clues, key=lambda clue: (-clue.quality, clue.place.page, clue.place.unit, clue.description))
-
-
-def _documented(index: ContextIndex, place: Place, unit: Unit, name: str) -> Iterator[Clue]:
-    """A class or function by the first sentence of its docstring or of the comment above it."""
-    defined = re.match(rf"(?:async\s+)?(def|class|function|func)\s+{re.escape(name)}\b", unit.text)
-    if not defined:
-        return
-    units = index.units[place.page]
-    for number in (place.unit + 1, place.unit + 2, place.unit - 1):
-        if not 0 <= number < len(units) or units[number].is_code:
-            continue
-        said, raw = units[number].text, index.documents[place.page].text[: units[number].start].rstrip(" ")
-        words = content_words(said) - content_words(name)
-        if (
-            len(words) >= 4
-            and len(said.split()) <= 24
-            and '"' not in said
-            and raw.endswith(('"""', "'''", "#", "//", "*"))
-        ):
-            noun = "class" if defined[1] == "class" else "function"
-            where = Place(place.page, number)
-            # The quote must name what it describes, so the evidence is the line of the definition and what follows.
-            yield Clue(
-                name,
-                place if number > place.unit else where,
-                f'the {noun} documented as "{said.rstrip(".")}"',
-                words,
-                2.5,
-            )
-            return
 
 
 def _describe(unit: Unit, mention: Mention, kind: str) -> Iterator[tuple[str, str, float]]:
@@ -198,8 +170,10 @@ def _describe(unit: Unit, mention: Mention, kind: str) -> Iterator[tuple[str, st
             and _begins_like_a_verb(predicate)
             and not _DANGLING.search(predicate)
         ):
+            given = re.match(r"^(?:The|An?)\s([a-z]{3,})\s$", before)
+            kind = given[1] if given else kind
             noun = re.match(r"^(?:was|is|were|are|became|remains|remained)\s((?:the|an?)\s.+)$", predicate)
-            if noun:
+            if noun and not is_identifier(mention.name):
                 phrase = _definite(noun[1])
                 yield phrase, phrase, 3.0 - _penalty(phrase)
             else:
@@ -253,11 +227,14 @@ def _assigned(index: ContextIndex, place: Place, unit: Unit, mention: Mention) -
         container = index.containers.get(place)
         if container and naming_words(container) & naming_words(name):
             return
-        where, words = (f"`{container}`", content_words(container)) if container else ("the code", frozenset[str]())
+        title = index.documents[place.page].title
+        code = f"in {title}" if len(title) <= 40 and re.fullmatch(r"[\w ./+-]+", title) else "in the code"
+        words = content_words(container) if container else frozenset[str]()
+        asked = f"{code}, which value does `{container}` give for " if container else f"{code}, what is the value of "
         quoted = value["value"][0] in "\"'"
         answer = value["value"].strip("\"'") if quoted else value["value"].replace("_", "")
         clear = 2.6 if container or is_identifier(name) else 0.5
-        yield fact(f"which value does {where} give for ", answer, "text" if quoted else "number", words, clear)
+        yield fact(asked, answer, "text" if quoted else "number", words, clear)
     elif extends := re.match(r"class\s+(\w+)\s*\(\s*(?:[\w.]+\.)?$", line[: mention.start]):
         yield fact("which class extends ", extends[1], "identifier", content_words("class extends"), 2.0)
 
@@ -392,6 +369,9 @@ def _kind_of(index: ContextIndex, name: str) -> str:
     if is_identifier(name) and "_" in name:
         return "parameter"
     last = name.rsplit(maxsplit=1)[-1].lower()
+    # The last word of a name describes it, and gives it away where no other name ends so.
+    if " " in name and index.endings[last] >= _SIBLINGS:
+        return last
     if last in _KINDS:
         return _KINDS[last]
     if name.startswith(("Mr", "Mrs", "Miss", "Dr", "Sir", "Lady", "Lord", "Capt")):

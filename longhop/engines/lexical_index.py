@@ -54,6 +54,7 @@ class ContextIndex:
         self.units: list[list[Unit]] = [read_units(page.text) for page in self.documents]
         self.containers: dict[Place, str] = dict(self._find_containers())
         self.pages: dict[str, dict[int, list[int]]] = self._find_names()
+        self.endings = Counter(name.rpartition(" ")[2].lower() for name in self.pages if " " in name)
 
     @classmethod
     def of_context(cls, context: str) -> ContextIndex:
@@ -122,6 +123,8 @@ class ContextIndex:
         for page, units in enumerate(self.units):
             container: str | None = None
             for number, unit in enumerate(units):
+                if unit.text.startswith("===="):  # another file of the repository begins
+                    container = None
                 if not unit.is_code:
                     continue
                 line = self.documents[page].text[unit.start : unit.end]

@@ -35,11 +35,11 @@ _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s?(?:%|per\s?cent\b)")
 _YEAR = re.compile(r"\b(?:1[0-9]{3}|20[0-9]{2})\b")
 _VALUE = re.compile(r"""[:=]\s*(-?\d[\d_]*(?:\.\d+)?|"[^"]+"|'[^']+')""")
 _FORM = content_words(
-    "which value does the code give for the parameter missing from the words, which class extends the function "
+    "which value does the code give for, what is the value of the parameter missing from the words, which class extends the function "
     "documented as, in the words the gap stands for the person, place or one, whom"
 )
 _ASKS = re.compile(
-    r"which year|what percentage|how many(?: (?P<noun>°?[^\W\d_][\w°/³²-]*))?|what number|which value|whom|which place|"
+    r"which year|what percentage|how many(?: (?P<noun>°?[^\W\d_][\w°/³²-]*))?|what number|which value|what is the value|whom|which place|"
     r"which class|what",
     re.IGNORECASE,
 )
@@ -167,7 +167,7 @@ class _Reader:
         kind = ask[0].lower() if ask else "what"
         at = unit.text.find(name)
         after = unit.text[at + len(name) :] if at >= 0 and name else unit.text
-        if kind == "which value":
+        if kind in ("which value", "what is the value"):
             quoted = re.search(r"`(\w+)`", question)
             if quoted and quoted[1] != container and quoted[1] not in unit.text:
                 return None

@@ -27,9 +27,13 @@ __all__ = ["KINDS", "Draft", "DraftStep", "write"]
 KINDS = ("bridge", "comparison", "calculation")
 _MOST_NAMES = 400  # candidates read closely; a context of a million tokens has thousands
 _LEAST_QUALITY = 0.0
+_LEAST_CLUE = -1.5
 _MOST_DOCUMENTS = 4  # a name that stands everywhere bridges nothing
 _NOT_SUMMED = re.compile(
     r"\b(?:metre|meter|feet|foot|degree|knot|km|m|cm|mm|°C|percent|o'clock|hertz|volt|tonne|bar)s?\b", re.IGNORECASE
+)
+_RATE = re.compile(
+    r"\bper\b|\baverage\b|\b(?:in|within|by|every|to|at) how many\b|\bhow many \w+ (?:a|an|each|every)\b"
 )
 _STATES = re.compile(r"^\s*(?:was|is|were|are|has|have|measures?|stands?|reached|reaches|weighs?|lies|holds?)\b")
 
@@ -113,7 +117,7 @@ def _find_hops(index: ContextIndex, rng: Random) -> list[_Hop]:
         clues = find_clues(index, name)[:6]
         facts = find_facts(index, name)[:8] if clues else []
         for clue, fact in itertools.product(clues, facts):
-            if clue.place.page == fact.place.page or not _apart(index, clue, fact):
+            if clue.place.page == fact.place.page or clue.quality < _LEAST_CLUE or not _apart(index, clue, fact):
                 continue
             parallels = _parallels(index, fact)
             quality = clue.quality + fact.quality + (3.0 if parallels >= 2 else 2.0 if parallels else 0.0)
@@ -222,7 +226,7 @@ def _compare(first: _Hop, second: _Hop, one: float, two: float) -> Iterator[Draf
         if not of_year:
             asked, of_year = re.subn(r"\bhow many\b", "more", fact.after)
         winner = first if one > two else second
-    if not of_year:
+    if not of_year or re.search(r"\bwithin how many\b", fact.after):
         return
     steps = (*_two_steps(first, 0), *_two_steps(second, 2))
     name = winner.fact.name
@@ -253,7 +257,7 @@ def _calculate(first: _Hop, second: _Hop, one: float, two: float) -> Iterator[Dr
         )
         noun = "years"
         last = f"How many years lie between {fact.answer} and {second.fact.answer}?"
-    elif _NOT_SUMMED.search(fact.noun) or _STATES.search(fact.after) or " per " in fact.after:
+    elif _NOT_SUMMED.search(fact.noun) or _STATES.search(fact.after) or _RATE.search(fact.after):
         return
     else:
         answer, noun = _text(one + two), fact.noun

@@ -1,7 +1,5 @@
 """One question on one page."""
 
-from pathlib import Path
-
 import polars as pl
 import pytest
 

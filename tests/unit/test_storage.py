@@ -1,7 +1,10 @@
 """Parts appear whole or not at all, with their rejections and counts beside them."""
 
+import errno
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 
 from longhop.errors import StorageError
 from longhop.records import Document, Plan, Record, Rejection
-from longhop.storage import RunFolder, _me, _explained
+from longhop.storage import RunFolder, _explained, _me
 
 
 def rows(count: int) -> Iterator[Record]:
@@ -133,28 +136,104 @@ def test_a_full_disk_loses_nothing_and_says_so() -> None:
         fill()
 
 
+def test_a_disk_that_fills_while_a_part_is_written_leaves_nothing_of_it(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No table, no rejections, no counts, no temporary file; with room again, the part is whole."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pq.ParquetWriter, "write_table", full)
+        with pytest.raises(StorageError, match=r"part-00000\.parquet: no room left; free some and build again"):
+            folder.write_part("plan", "f", 0, rows(5), Plan)
+    assert folder.files("plan/f/*") == []
+    assert folder.files("plan/f/.*") == []
+    assert folder.write_part("plan", "f", 0, rows(5), Plan).rows == 5
+
+
+def test_what_a_stage_cannot_open_is_not_said_of_the_folder(folder: RunFolder) -> None:
+    """Rows are made while they are written; a source's own error is passed on as it is."""
+
+    def unreadable() -> Iterator[Record]:
+        yield from rows(1)
+        raise PermissionError(errno.EACCES, "Permission denied", "books/a.txt")
+
+    with pytest.raises(PermissionError, match=r"books/a\.txt"):
+        folder.write_part("plan", "f", 0, unreadable(), Plan)
+
+
+def test_a_part_appears_last(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed before its table is in place, a part has rejections and counts at most, and is not there."""
+    put = RunFolder._put
+
+    def killed(self: RunFolder, temporary: Path, name: str) -> None:
+        if name.rpartition("/")[2].startswith("part-") and name.endswith(".parquet"):
+            raise KeyboardInterrupt
+        put(self, temporary, name)
+
+    monkeypatch.setattr(RunFolder, "_put", killed)
+    with pytest.raises(KeyboardInterrupt):
+        folder.write_part("plan", "f", 0, rows(5), Plan)
+    assert sorted(path.rpartition("/")[2] for path in folder.files("plan/f/*")) == [
+        "part-00000.json",
+        "rejections-00000.parquet",
+    ]
+    assert not folder.has_part("plan", "f", 0)
+    assert folder.read_counts("plan", "f", 0) is None
+
+
+def test_a_claimed_part_keeps_another_process_waiting(tmp_path: Path) -> None:
+    """The second build of a folder comes to a part when the first has left it."""
+    code = (
+        "import sys; from longhop.storage import RunFolder\n"
+        "with RunFolder(sys.argv[1]).claim('plan', 'f', 0): print('mine', flush=True)"
+    )
+    folder = RunFolder(str(tmp_path))
+    with folder.claim("plan", "f", 0):
+        other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)  # noqa: S603
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(timeout=2)
+    said, _ = other.communicate(timeout=30)
+    assert said == "mine\n"
+
+
+def test_a_scratch_folder_is_gone_afterwards_and_those_of_the_dead_too(folder: RunFolder) -> None:
+    """A folder that a killed process left takes no room for long."""
+    left = folder.work / f"dataset.{_me().rpartition('-')[0]}-999999999.tmp"
+    if folder.is_local:
+        (left / "data").mkdir(parents=True)
+    with folder.scratch("dataset") as scratch:
+        (scratch / "file").write_text("x")
+    assert not scratch.exists()
+    assert not left.exists()
+
+
 def test_left_over_temporary_files_of_the_dead_are_removed(tmp_path: Path) -> None:
-    """Those of living processes stay."""
+    """Those of living processes stay, and those of other machines, of which nobody here knows."""
     folder = RunFolder(str(tmp_path))
     me = _me().rpartition("-")[0]
     dead, alive = tmp_path / f".run.json.{me}-999999999.tmp", tmp_path / f".run.json.{me}-{os.getppid()}.tmp"
-    dead.write_text("")
-    alive.write_text("")
+    elsewhere = tmp_path / ".run.json.another_machine-999999999.tmp"
+    for file in (dead, alive, elsewhere):
+        file.write_text("")
     folder.write_json("run.json", {"a": 1})
     assert not dead.exists()
     assert alive.exists()
+    assert elsewhere.exists()
     assert folder.read_json("run.json") == {"a": 1}
 
 
 def test_a_published_folder_is_swapped_whole(folder: RunFolder, tmp_path: Path) -> None:
-    """What stood there before is gone afterwards, where the storage can do that."""
+    """What stood there before is gone afterwards."""
     for content in ("first", "second"):
         local = tmp_path / content
         (local / "data").mkdir(parents=True)
         (local / "data" / f"{content}.txt").write_text(content)
         folder.publish_folder(local, "dataset")
     names = [path.rpartition("/")[2] for path in folder.files("dataset/data/*")]
-    assert names == ["second.txt"] if folder.is_local else ["first.txt", "second.txt"]
+    assert names == ["second.txt"]
 
 
 def test_an_unknown_protocol_is_said() -> None:

@@ -9,9 +9,7 @@ from longhop.recipe import TracesConfig
 from longhop.records import Context, Question, Rejection, Trace, make_id
 from longhop.stages.traces import extract_answer, sample_traces, separate
 
-CONTEXT = Context(
-    context_id="c1", split="train", target_tokens=8, n_tokens=4, text="one two three four", documents=[]
-)
+CONTEXT = Context(context_id="c1", split="train", target_tokens=8, n_tokens=4, text="one two three four", documents=[])
 
 
 def question(name: str, *, accepted: bool = True) -> Question:

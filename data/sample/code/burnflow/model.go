@@ -5,11 +5,11 @@ import "math"
 // Accepted values of the parameters. For what they stand for, see the
 // paper on the five burns. Bounds for fitting are in params.toml.
 var Params = map[string]float64{
-	"burn_runoff":     0.31,
-	"peat_retention":  264, // hours
-	"salt_halflife":   19,  // days of rain
-	"spate_threshold": 148, // millimetres
-	"frost_delay":     52,  // hours
+	"falk_share":     0.31,
+	"grimm_number":  264, // hours
+	"hovde_value":   19,  // days of rain
+	"isak_number": 148, // millimetres
+	"jarl_term":     52,  // hours
 }
 
 // Bog is a hill with water in it.
@@ -26,7 +26,7 @@ func NewBog() *Bog {
 
 // Freeze makes a roof of the ground.
 func (b *Bog) Freeze() {
-	b.Frozen = Params["frost_delay"]
+	b.Frozen = Params["jarl_term"]
 }
 
 // Gale puts salt on everything.
@@ -36,22 +36,22 @@ func (b *Bog) Gale() {
 
 // Step advances the hill by one hour and returns the flow in millimetres.
 func (b *Bog) Step(rain float64) float64 {
-	quick := Params["burn_runoff"] * rain
+	quick := Params["falk_share"] * rain
 	if b.Frozen > 0 {
 		// Nothing soaks into a roof.
 		quick = rain
 		b.Frozen--
 	}
 	b.Store += rain - quick
-	slow := b.Store / Params["peat_retention"]
+	slow := b.Store / Params["grimm_number"]
 	b.Store -= slow
 	if rain > 0 {
-		b.Salt *= math.Exp2(-1 / (24 * Params["salt_halflife"]))
+		b.Salt *= math.Exp2(-1 / (24 * Params["hovde_value"]))
 	}
 	return quick + slow
 }
 
 // InSpate tells whether the banks are likely to slump.
 func (b *Bog) InSpate() bool {
-	return b.Store > Params["spate_threshold"]
+	return b.Store > Params["isak_number"]
 }

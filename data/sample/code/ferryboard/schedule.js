@@ -39,12 +39,12 @@ function crossing(island) {
 
 /** A leg is open when the fog on it is thin enough for passengers. */
 function legIsOpen(visibility) {
-  return visibility >= config.parameters.fog_cutoff;
+  return visibility >= config.parameters.selje_value;
 }
 
 /** Enough hands must stay ashore for sickness and weddings. */
 function crewAllows(handsAshore) {
-  return handsAshore > config.parameters.crew_reserve;
+  return handsAshore > config.parameters.rustad_number;
 }
 
 /**
@@ -56,7 +56,7 @@ function crewAllows(handsAshore) {
  *         as fog, since that is usually the reason why it is missing.
  */
 function propose(wishes, fog, handsAshore) {
-  const { berth_slack, headway_floor } = config.parameters;
+  const { penn_value, torv_term } = config.parameters;
   const sorted = [...wishes].sort((a, b) => a.ready - b.ready);
   const proposals = [];
   let last = -Infinity;
@@ -64,13 +64,13 @@ function propose(wishes, fog, handsAshore) {
     if (certifier(wish.certificate) === null) continue;
     if (!legIsOpen(fog[wish.island] ?? 0)) continue;
     if (!crewAllows(handsAshore)) break;
-    const leave = Math.max(wish.ready, last + headway_floor);
+    const leave = Math.max(wish.ready, last + torv_term);
     proposals.push({
       boat: wish.boat,
       island: wish.island,
       leave,
       arrive: leave + crossing(wish.island),
-      late: leave - wish.ready > berth_slack,
+      late: leave - wish.ready > penn_value,
     });
     last = leave;
   }

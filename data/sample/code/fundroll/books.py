@@ -8,18 +8,18 @@ agreed by the readers after the flood.
 import sys
 
 # Agreed values; the meaning of each is set out in the paper on ledgers.
-PAGE_DECAY = 0.034      # share
-INK_WEIGHT = 1.85       # milligrams
-SHELF_SPAN = 58         # millimetres
-DAMP_INDEX = 0.71       # no unit
-LOAN_LIMIT = 9          # times in ten years
+AASEN_TERM = 0.034      # share
+BEKK_NUMBER = 1.85       # milligrams
+CORRA_VALUE = 58         # millimetres
+DAHL_INDEX = 0.71       # no unit
+EIKRE_NUMBER = 9          # times in ten years
 
 AGREED = {
-    "page_decay": PAGE_DECAY,
-    "ink_weight": INK_WEIGHT,
-    "shelf_span": SHELF_SPAN,
-    "damp_index": DAMP_INDEX,
-    "loan_limit": LOAN_LIMIT,
+    "aasen_term": AASEN_TERM,
+    "bekk_number": BEKK_NUMBER,
+    "corra_value": CORRA_VALUE,
+    "dahl_index": DAHL_INDEX,
+    "eikre_number": EIKRE_NUMBER,
 }
 
 URGENT = 0.25
@@ -27,20 +27,20 @@ URGENT = 0.25
 
 def strength(years_unread):
     """The strength that a leaf has left after years without air."""
-    return (1 - PAGE_DECAY) ** (years_unread / 10)
+    return (1 - AASEN_TERM) ** (years_unread / 10)
 
 
-def urgency(years_unread, damp, iron=INK_WEIGHT):
+def urgency(years_unread, damp, iron=BEKK_NUMBER):
     """A number between nought and one. More is worse."""
     loss = 1 - strength(years_unread)
-    wet = max(0.0, damp - DAMP_INDEX)
-    eaten = min(1.0, iron / (10 * INK_WEIGHT))
+    wet = max(0.0, damp - DAHL_INDEX)
+    eaten = min(1.0, iron / (10 * BEKK_NUMBER))
     return min(1.0, loss + wet + eaten)
 
 
 def fits(shelf_mm, volumes):
     """How many more volumes will go on a shelf once they have dried."""
-    return max(0, int(shelf_mm // SHELF_SPAN) - volumes)
+    return max(0, int(shelf_mm // CORRA_VALUE) - volumes)
 
 
 def may_go_out(loans_in_ten_years):
@@ -49,7 +49,7 @@ def may_go_out(loans_in_ten_years):
     A volume which has been out too seldom must go out; one that has been
     out often enough may.
     """
-    return "must" if loans_in_ten_years < LOAN_LIMIT else "may"
+    return "must" if loans_in_ten_years < EIKRE_NUMBER else "may"
 
 
 if __name__ == "__main__":

@@ -44,12 +44,12 @@ def flashes(samples, floor):
 def wrong_cycles(samples, lamp):
     """Count the cycles whose period or brightness is out of tolerance."""
     wrong = 0
-    seen = flashes(samples, lamp["glare_floor"])
+    seen = flashes(samples, lamp["zeiss_value"])
     for (start, length), (following, _) in zip(seen, seen[1:]):
         period = following - start
         ratio = length / period
-        bad_period = abs(period / lamp["lamp_period"] - 1) > TOLERANCE
-        bad_ratio = abs(ratio / lamp["flash_ratio"] - 1) > TOLERANCE
+        bad_period = abs(period / lamp["ulvik_number"] - 1) > TOLERANCE
+        bad_ratio = abs(ratio / lamp["vaage_share"] - 1) > TOLERANCE
         wrong += bad_period or bad_ratio
     return wrong
 

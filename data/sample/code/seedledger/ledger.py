@@ -46,8 +46,8 @@ class Sample:
 def due(samples, year, storage=None):
     """Return the samples which should be regrown, weakest first."""
     storage = storage or read_storage()
-    slope = storage["viability_slope"]
-    floor = storage["germ_floor"]
+    slope = storage["oien_number"]
+    floor = storage["kolbe_value"]
     weak = [s for s in samples if s.share_in(year, slope) < floor]
     return sorted(weak, key=lambda s: s.share_in(year, slope))
 
@@ -55,10 +55,10 @@ def due(samples, year, storage=None):
 def is_dry(seed_humidity, air_humidity, storage=None):
     """Tell whether a seed is far enough below the air to be kept."""
     storage = storage or read_storage()
-    return air_humidity - seed_humidity >= storage["dry_margin"]
+    return air_humidity - seed_humidity >= storage["myhre_term"]
 
 
 def cold_wanting(cold_hours, storage=None):
     """Return the hours of cold that are still wanting before a seed will wake."""
     storage = storage or read_storage()
-    return max(0.0, storage["chill_hours"] - cold_hours)
+    return max(0.0, storage["lysne_number"] - cold_hours)

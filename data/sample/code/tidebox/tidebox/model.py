@@ -9,18 +9,18 @@ import math
 
 # Constants of the recalibration. The meaning of each is explained in the
 # papers; here there are only values.
-TIDE_GAIN = 0.42        # no unit
-SURGE_LAG = 5.75        # hours
-SWELL_DAMPING = 0.18    # no unit
-GAUGE_OFFSET = 0.067    # metres
-DATUM_SHIFT = 1.294     # metres
+ABEL_FACTOR = 0.42        # no unit
+BRUHN_TERM = 5.75        # hours
+CARSE_VALUE = 0.18    # no unit
+DOVRE_NUMBER = 0.067    # metres
+EKMAN_TERM = 1.294     # metres
 
 CONSTANTS = {
-    "tide_gain": TIDE_GAIN,
-    "surge_lag": SURGE_LAG,
-    "swell_damping": SWELL_DAMPING,
-    "gauge_offset": GAUGE_OFFSET,
-    "datum_shift": DATUM_SHIFT,
+    "abel_factor": ABEL_FACTOR,
+    "bruhn_term": BRUHN_TERM,
+    "carse_value": CARSE_VALUE,
+    "dovre_number": DOVRE_NUMBER,
+    "ekman_term": EKMAN_TERM,
 }
 
 LUNAR_PERIOD_HOURS = 12.42
@@ -31,8 +31,8 @@ def lunar_term(hours, half_range):
     """Return the moon's share of the height, in metres."""
     phase = 2 * math.pi * hours / LUNAR_PERIOD_HOURS
     age = 2 * math.pi * hours / SPRING_NEAP_HOURS
-    envelope = 1 + TIDE_GAIN * math.cos(age)
-    return half_range * envelope * math.cos(phase) / (1 + TIDE_GAIN)
+    envelope = 1 + ABEL_FACTOR * math.cos(age)
+    return half_range * envelope * math.cos(phase) / (1 + ABEL_FACTOR)
 
 
 def surge_term(pressures, hours):
@@ -42,7 +42,7 @@ def surge_term(pressures, hours):
     A hectopascal is worth one centimetre. With no reading near the wanted
     hour the weather is taken to be fair.
     """
-    wanted = hours - SURGE_LAG
+    wanted = hours - BRUHN_TERM
     if not pressures:
         return 0.0
     nearest = min(pressures, key=lambda hour: abs(hour - wanted))
@@ -56,7 +56,7 @@ def calm(readings):
     level = readings[0]
     smooth = []
     for reading in readings:
-        level += SWELL_DAMPING * (reading - level)
+        level += CARSE_VALUE * (reading - level)
         smooth.append(level)
     return smooth
 
@@ -64,4 +64,4 @@ def calm(readings):
 def height(hours, half_range, datum, pressures=None):
     """Height above the step, in metres, at a number of hours."""
     raw = lunar_term(hours, half_range) + surge_term(pressures or {}, hours)
-    return raw + datum + GAUGE_OFFSET - DATUM_SHIFT
+    return raw + datum + DOVRE_NUMBER - EKMAN_TERM

@@ -1,0 +1,112 @@
+"""The command: exit codes, what it says where, and what it writes."""
+
+from pathlib import Path
+
+import pytest
+
+from longhop.cli import main
+from tests.integration.corpus import write_corpus, write_recipe
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return int(ended.value.code or 0), out, err
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    return write_recipe(write_corpus(tmp_path))
+
+
+def test_build_check_status_and_show(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All end with 0 and say what there is."""
+    code, out, _ = run(capsys, "check", recipe)
+    assert (code, "8 to read as book" in out, "good to build" in out) == (0, True, True)
+    code, out, _ = run(capsys, "build", recipe, "--out", tmp_path / "run")
+    assert code == 0
+    assert "questions" in out
+    code, out, _ = run(capsys, "status", tmp_path / "run")
+    assert code == 0
+    assert "single_document" in out
+    code, _, err = run(capsys, "show", tmp_path / "run", "nosuch")
+    assert code == 1
+    assert err.startswith(f"{tmp_path / 'run'}: no question of this run")
+
+
+def test_a_bad_recipe_ends_with_2_and_all_its_problems(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Keys, values and what is expected, on stderr."""
+    code, out, err = run(capsys, "build", recipe, "--set", "traces.samples=no", "--set", "nosuch.key=1")
+    assert (code, out) == (2, "")
+    assert "traces.samples" in err
+    assert "nosuch" in err
+
+
+def test_bad_arguments_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown command, a missing argument, a number out of range."""
+    for arguments in (["bild"], ["build"], ["build", "x.yaml", "--workers", "0"]):
+        code, _, err = run(capsys, *arguments)
+        assert code == 2
+        assert err.strip()
+
+
+def test_a_build_that_fails_ends_with_1_and_the_reason_last(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One reason, no stack trace, whatever the workers."""
+    for workers in (1, 2):
+        code, _, err = run(
+            capsys,
+            "build",
+            recipe,
+            "--out",
+            tmp_path / "run",
+            "--workers",
+            workers,
+            "--set",
+            "contexts.lengths.500=900",
+        )
+        assert code == 1
+        assert "Traceback" not in err
+        assert "contexts.reuse" in err.strip().splitlines()[-1]
+
+
+def test_a_missing_recipe_and_an_empty_source_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With their paths."""
+    code, _, err = run(capsys, "build", tmp_path / "nowhere.yaml")
+    assert code == 2
+    assert "nowhere.yaml" in err
+    (tmp_path / "books").mkdir()
+    code, _, err = run(capsys, "check", write_recipe(tmp_path))
+    assert code == 1
+    assert "no readable document" in err
+
+
+def test_status_of_a_folder_without_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Says how to make one."""
+    code, _, err = run(capsys, "status", tmp_path)
+    assert code == 1
+    assert "longhop build RECIPE" in err
+
+
+def test_init_writes_what_check_accepts_and_build_builds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an empty folder, and with folders of one's own; nothing is overwritten."""
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "init")[0] == 0
+    assert run(capsys, "check", "recipe.yaml")[0] == 0
+    code, out, _ = run(capsys, "build", "recipe.yaml")
+    assert code == 0
+    assert "runs/recipe" in out
+    code, _, err = run(capsys, "init")
+    assert code == 1
+    assert "is there already" in err
+    write_corpus(tmp_path / "own")
+    assert run(capsys, "init", "own.yaml", "--sources", tmp_path / "own" / "books")[0] == 0
+    assert run(capsys, "check", "own.yaml")[0] == 0
+    code, _, err = run(capsys, "init", "third.yaml", "--sources", tmp_path / "nosuch")
+    assert code == 1
+    assert "nosuch" in err

@@ -1,0 +1,70 @@
+"""Longhop under Luigi's own command, and beside a production repository's tasks."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from longhop import Run
+from tests.integration.conftest import build, equal
+from tests.integration.corpus import write_corpus, write_recipe
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    return write_recipe(write_corpus(tmp_path))
+
+
+def luigi(folder: Path, *arguments: str, module: str = "longhop.tasks") -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "luigi"), "--module", module, *arguments, "--local-scheduler"]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(  # noqa: S603 - our own commands
+        command, cwd=folder, text=True, capture_output=True, timeout=110, env=environment, check=False
+    )
+
+
+def test_luigi_builds_the_same(recipe: Path, tmp_path: Path) -> None:
+    """`luigi --module longhop.tasks longhop.Build` gives the tables of `longhop build`."""
+    expected = build(recipe, tmp_path / "one")
+    done = luigi(tmp_path, "longhop.Build", "--recipe", str(recipe), "--out", str(tmp_path / "two"), "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    assert equal(expected, Run.open(str(tmp_path / "two"))) == []
+
+
+def test_luigi_fails_when_a_task_fails(recipe: Path, tmp_path: Path) -> None:
+    """Exit code 1, where Luigi itself would say 0."""
+    asked = '["contexts.lengths.500=900"]'
+    done = luigi(tmp_path, "longhop.Build", "--recipe", str(recipe), "--out", str(tmp_path / "run"), "--set", asked)
+    assert done.returncode == 1
+    assert "the documents fill" in done.stderr
+
+
+def test_a_production_repository_keeps_its_own_build_and_retcodes(recipe: Path, tmp_path: Path) -> None:
+    """A module with a `Build` of its own imports ours beside it; its `[retcode]` is not touched."""
+    (tmp_path / "production.py").write_text(
+        "import luigi\n"
+        "import longhop.tasks\n"
+        "class Build(luigi.Task):\n"
+        "    out = luigi.Parameter()\n"
+        "    def requires(self):\n"
+        f"        return longhop.tasks.Build(recipe={str(recipe)!r}, out=self.out + '/run')\n"
+        "    def run(self):\n"
+        "        raise ValueError('production fails')\n"
+    )
+    (tmp_path / "luigi.cfg").write_text("[retcode]\ntask_failed=42\n")
+    done = luigi(tmp_path, "Build", "--out", str(tmp_path), module="production")
+    assert done.returncode == 42, done.stderr
+    assert Run.open(str(tmp_path / "run")).examples().collect().height > 0
+    (tmp_path / "luigi.cfg").unlink()
+    assert luigi(tmp_path, "Build", "--out", str(tmp_path), module="production").returncode == 0
+
+
+def test_tasks_cannot_be_imported_under_another_name() -> None:
+    """Luigi would register every task twice."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", "import tasks"]
+    done = subprocess.run(command, cwd=root, text=True, capture_output=True, timeout=60, check=False)  # noqa: S603
+    assert done.returncode == 1
+    assert "import longhop.tasks" in done.stderr
