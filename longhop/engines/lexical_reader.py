@@ -35,12 +35,12 @@ _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s?(?:%|per\s?cent\b)")
 _YEAR = re.compile(r"\b(?:1[0-9]{3}|20[0-9]{2})\b")
 _VALUE = re.compile(r"""[:=]\s*(-?\d[\d_]*(?:\.\d+)?|"[^"]+"|'[^']+')""")
 _FORM = content_words(
-    "which value does the code give for, what is the value of the parameter missing from the words, which class extends the function "
-    "documented as, in the words the gap stands for the person, place or one, whom"
+    "which value does the code give for, what is the value of the parameter missing from the words, which class "
+    "extends the function documented as, in the words the gap stands for the person, place or one, whom"
 )
 _ASKS = re.compile(
-    r"which year|what percentage|how many(?: (?P<noun>°?[^\W\d_][\w°/³²-]*))?|what number|which value|what is the value|whom|which place|"
-    r"which class|what",
+    r"which year|what percentage|how many(?: (?P<noun>°?[^\W\d_][\w°/³²-]*))?|what number|which value|"
+    r"what is the value|whom|which place|which class|what",
     re.IGNORECASE,
 )
 

@@ -239,7 +239,8 @@ def test_enough_documents_fill_everything(sizes: list[int], group: str, name: st
     tokenizer = tokenizer_of(name)
     documents = [document(number, size, tokenizer) for number, size in enumerate(sizes)]
     size = sum(d.n_tokens for d in documents)
-    config = ContextsConfig(lengths={1000: max(1, size // 6000), 2000: max(1, size // 12000)}, group=group, reuse=1)
+    lengths = {1000: max(1, size // 6000), 2000: max(1, size // 12000)}
+    config = ContextsConfig.model_validate({"lengths": lengths, "group": group, "reuse": 1})
     plans = plan_contexts(planned(documents, ("train",)), config, Splits(), tokenizer, seed)
     assert Counter(plan.target_tokens for plan in plans) == config.lengths
 
