@@ -315,9 +315,9 @@ class Recipe(Config):
         """
         file = Path(path).expanduser().absolute()
         data, problems = read_yaml(_read(file, str(path)))
-        if problems:
+        if problems and data is None:
             raise RecipeError(str(path), problems)
-        return cls._parse(data, str(path), file.parent, overrides, file)
+        return cls._parse(data, str(path), file.parent, overrides, file, problems)
 
     @classmethod
     def parse(
@@ -328,16 +328,24 @@ class Recipe(Config):
         Raises:
             RecipeError: With everything that is wrong with the mapping and the overrides; `where` is named in it.
         """
-        return cls._parse(data, where, base or Path.cwd(), overrides, None)
+        return cls._parse(data, where, base or Path.cwd(), overrides, None, [])
 
     @classmethod
-    def _parse(cls, data: Any, where: str, base: Path, overrides: Sequence[str], file: Path | None) -> Recipe:
+    def _parse(
+        cls,
+        data: Any,
+        where: str,
+        base: Path,
+        overrides: Sequence[str],
+        file: Path | None,
+        found: Sequence[Problem],
+    ) -> Recipe:
         if not isinstance(data, Mapping):
             expected = "a mapping of keys to values, such as `name: sample`"
             raise RecipeError(where, [Problem("recipe", shortened(data), expected)])
         values, problems = plain(data)
         values, more = override(values, overrides, same_key)
-        problems += more + across(values)
+        problems = [*found, *problems, *more, *across(values)]
         try:
             recipe = cls.model_validate(absolute(values, base))
         except ValidationError as error:

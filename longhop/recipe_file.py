@@ -45,8 +45,11 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), _first)
 
 
+_ONCE = "every key once"
+
+
 def read_yaml(text: str) -> tuple[Any, list[Problem]]:
-    """The value of a YAML text, and all that is wrong with it; the value is None if anything is."""
+    """The value of a YAML text, None where there is none to be had, and all that is wrong with it as YAML."""
     if len(text) > MOST_CHARS:
         return None, [Problem("recipe", f"{len(text)} characters", f"at most {MOST_CHARS}")]
     try:
@@ -60,7 +63,9 @@ def read_yaml(text: str) -> tuple[Any, list[Problem]]:
             expected = f"at most {MOST_VALUES} values, and none that holds itself"
             return None, [Problem("recipe", "anchors that stand for too much", expected)]
         problems = _misused(node, loader)
-        return (None, problems) if problems else (loader.construct_document(node), [])
+        # A key that stands twice has a value all the same, so that what else is wrong can be said with it.
+        usable = all(problem.expected == _ONCE for problem in problems)
+        return (loader.construct_document(node) if usable else None), problems
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "recipe"
@@ -127,7 +132,7 @@ def _misused(root: yaml.Node, loader: _Loader) -> list[Problem]:
                 name = str(key.value)
                 if isinstance(key, yaml.ScalarNode) and (key.tag, name) in keys:
                     given = f"the same key again in line {key.start_mark.line + 1}"
-                    problems.append(Problem(key_path((*path, name)), given, "every key once"))
+                    problems.append(Problem(key_path((*path, name)), given, _ONCE))
                 keys.add((key.tag, name))
                 walk(value, (*path, name))
 
