@@ -217,6 +217,8 @@ class SelectionConfig(Config):
     rule: Literal["majority", "plurality"] = "majority"
     must_match_reference: bool = True
     ties: Literal["drop", "shortest"] = "drop"
+    min_evidence: Share = 0.0
+    """Share of the evidence that a trace must cite to be chosen: the shortest may be a guess that came out right."""
 
 
 class EngineConfig(Config):

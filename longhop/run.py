@@ -18,6 +18,7 @@ from longhop.errors import PublishError, StorageError
 from longhop.fingerprints import STAGES
 from longhop.manifest import Manifest, load
 from longhop.publish.upload import push
+from longhop.recipe import Recipe
 from longhop.records import (
     Context,
     ContextPlan,
@@ -76,6 +77,11 @@ class Run:
     def name(self) -> str:
         """Name of the recipe."""
         return self._manifest.name
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe as resolved."""
+        return self._manifest.loaded_recipe()
 
     def documents(self) -> pl.LazyFrame:
         """Documents, duplicates included; `plan()` says which those are."""

@@ -45,7 +45,7 @@ questions: {{engine: writer, per_context: 4, scope: context, kinds: {{bridge: 2,
 checks: {{engine: reader, closed_book: 3, single_document: true, answerable: true}}
 traces: {{engine: reader, samples: 8}}
 scoring: {{judge: judge, ask: when_no_exact_match}}
-selection: {{rule: majority, must_match_reference: true, ties: drop}}
+selection: {{rule: majority, must_match_reference: true, ties: drop, min_evidence: 0.9}}
 
 # The embedded engine needs no model. It serves to try the pipeline; its data is not meant for training.
 engines:

@@ -127,10 +127,12 @@ def _outcome(run: Run, name: str, width: int) -> Iterator[str]:
     examples = _rows(run.examples(), "question_id", name)
     rejections = run.rejections().filter(pl.col("item_id") == name).collect().to_dicts()
     yield from _heading("Outcome", width)
+    least = run.recipe.selection.min_evidence
+    cites = f" that cites {least:.0%} of the evidence" if least else ""
     for row in examples:
         yield from _wrapped(
             f"An example: {row['votes']} of {row['n_traces']} samples agree, and the trace marked * is the shortest of "
-            f"them with {row['trace_tokens']:,} tokens.",
+            f"them{cites}, with {row['trace_tokens']:,} tokens.",
             width,
         )
     for row in rejections:

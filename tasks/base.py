@@ -42,7 +42,7 @@ class RunTask(luigi.Task):
             return self.reason(exception)
         task = f"{self.get_task_family()} {getattr(self, 'part', '')}".strip()
         log.error("%s failed", task, exc_info=exception)
-        return f"{task}: {self.reason(exception)}\n\n{super().on_failure(exception)}"
+        return f"{task}: {' '.join(self.reason(exception).split())}\n\n{super().on_failure(exception)}"
 
     @staticmethod
     def reason(exception: BaseException) -> str:

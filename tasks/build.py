@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
 
 import luigi
 
@@ -40,11 +43,14 @@ class Build(RunTask):
     )
     priority = 1000
 
-    done = False
+    @cached_property
+    def done(self) -> Any:
+        """Whether it has run, in memory that Luigi's worker processes share: they set what the parent asks for."""
+        return multiprocessing.RawValue("b", 0)
 
     def complete(self) -> bool:
         """Never before it has run: whether there is something to do, only the recipe and run.json together say."""
-        return self.done
+        return bool(self.done.value)
 
     def run(self) -> Iterator[object]:
         """Begin, plan, then build all parts."""
@@ -65,7 +71,7 @@ class Build(RunTask):
         yield Dataset(self.out, dataset, parts)
         if self.push:
             yield Push(out=self.out, repo=self.push, fingerprint=dataset, part=parts, private=recipe.dataset.private)
-        self.done = True
+        self.done.value = 1
 
     def _missing(self, manifest: Manifest, parts: int) -> Iterator[PartTask]:
         for task in (Contexts, Questions, Traces, Verdicts, Examples):

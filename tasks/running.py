@@ -66,6 +66,9 @@ def run_build(
         result = luigi.build([task], luigis, workers=workers, log_level="CRITICAL", detailed_summary=True, **where)
         if result.status in (luigi.LuigiStatusCode.SUCCESS, luigi.LuigiStatusCode.SUCCESS_WITH_RETRY):
             return []
+        if result.status == luigi.LuigiStatusCode.NOT_RUN and scheduler is not None:
+            host, port = scheduler
+            return [f"BuildError: {out}: another worker of {host}:{port} is building it; run again when that ends"]
         return luigis.reasons() or [f"BuildError: not all parts are built: {result.one_line_summary}"]
 
 

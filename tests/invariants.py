@@ -163,12 +163,14 @@ def outcome(run: Run, question_id: str) -> tuple[str, str | None, int]:
         return "tie", None, votes
     if selection["rule"] == "majority" and votes <= samples / 2:
         return "no_majority", None, votes
-    group = [
-        (trace["n_tokens"], trace["sample"], trace) for trace, verdict in valid if verdict["answer_group"] in heads
-    ]
-    chosen = min(group, key=lambda member: member[:2])[2]
+    group = [(trace, verdict) for trace, verdict in valid if verdict["answer_group"] in heads]
+    least = selection.get("min_evidence", 0)
+    admitted = [trace for trace, verdict in group if verdict["evidence_cited"] >= least]
+    chosen = min(admitted or [trace for trace, _ in group], key=lambda trace: (trace["n_tokens"], trace["sample"]))
     if selection["must_match_reference"] and not run.verdicts[chosen["trace_id"]]["correct"]:
         return "majority_not_reference", None, votes
+    if not admitted:
+        return "too_little_evidence", None, votes
     return "", chosen["trace_id"], votes
 
 

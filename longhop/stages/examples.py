@@ -22,9 +22,9 @@ VERSION = 1
 """Raise it when the same input gives other rows."""
 
 
-REASONS = ("no_valid_trace", "tie", "no_majority", "majority_not_reference")
+REASONS = ("no_valid_trace", "tie", "no_majority", "majority_not_reference", "too_little_evidence")
 """Why a question has no example: nobody answered; the largest groups are equal; the largest is not more than half of
-all samples; the largest does not say what the reference says."""
+all samples; the largest does not say what the reference says; no trace of it cites as much evidence as is asked."""
 
 
 class Attempts(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,14 +84,20 @@ def _choose(attempt: Attempts, config: SelectionConfig, samples: int) -> tuple[T
         return rejected("tie", counted)
     if config.rule == "majority" and 2 * votes <= samples:
         return rejected("no_majority", counted)
+    agreeing = [
+        trace for trace in attempt.traces if trace.trace_id in verdicts and _in(verdicts[trace.trace_id], largest)
+    ]
+    # The shortest trace may be a guess that came out right: what it cites of the evidence tells.
+    admitted = [trace for trace in agreeing if verdicts[trace.trace_id].evidence_cited >= config.min_evidence]
     # The equal tokens of two traces leave the smaller sample, so the choice does not depend on who came first.
-    trace = min(
-        (trace for trace in attempt.traces if trace.trace_id in verdicts and _in(verdicts[trace.trace_id], largest)),
-        key=lambda trace: (trace.n_tokens, trace.sample),
-    )
+    trace = min(admitted or agreeing, key=lambda trace: (trace.n_tokens, trace.sample))
     if config.must_match_reference and not verdicts[trace.trace_id].correct:
         detail = f"the majority says {trace.answer!r}, the reference {attempt.question.reference_answer!r}; {counted}"
         return rejected("majority_not_reference", detail)
+    if not admitted:
+        most = max(verdicts[trace.trace_id].evidence_cited for trace in agreeing)
+        detail = f"no trace cites {config.min_evidence:.0%} of the evidence, the best {most:.0%}; {counted}"
+        return rejected("too_little_evidence", detail)
     return trace, votes
 
 

@@ -68,3 +68,22 @@ def test_tasks_cannot_be_imported_under_another_name() -> None:
     done = subprocess.run(command, cwd=root, text=True, capture_output=True, timeout=60, check=False)  # noqa: S603
     assert done.returncode == 1
     assert "import longhop.tasks" in done.stderr
+
+
+def test_a_production_task_waits_for_ours_whatever_the_workers(recipe: Path, tmp_path: Path) -> None:
+    """Our front task runs in a worker process; the task that requires it learns that it has run."""
+    (tmp_path / "production.py").write_text(
+        "import luigi\n"
+        "import longhop.tasks\n"
+        "class Train(luigi.Task):\n"
+        "    out = luigi.Parameter()\n"
+        "    def output(self):\n"
+        "        return luigi.LocalTarget(self.out + '/trained')\n"
+        "    def requires(self):\n"
+        f"        return longhop.tasks.Build(recipe={str(recipe)!r}, out=self.out + '/run')\n"
+        "    def run(self):\n"
+        "        with self.output().open('w') as file:\n"
+        "            file.write('yes')\n"
+    )
+    done = luigi(tmp_path, "Train", "--out", str(tmp_path), "--workers", "2", module="production")
+    assert (tmp_path / "trained").exists(), done.stderr

@@ -45,9 +45,11 @@ def test_the_commands_run_as_printed(folder: Path) -> None:
     for line in lines:
         done = run(folder, shlex.split(line))
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-    shown = run(folder, ["longhop", "show", "runs/sample", "4"])
-    assert shown.returncode in (0, 1)
-    assert "Outcome" in shown.stdout or "questions of this run begin with '4'" in shown.stderr
+    (name,) = re.findall(r"longhop (show runs/sample \w+)", README)
+    shown = run(folder, ["longhop", *name.split()])
+    (page,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    for part in page.split("…\n"):
+        assert part in shown.stdout, f"{part}\n{shown.stdout}\n{shown.stderr}"
 
 
 def test_the_dataset_loads_as_printed(folder: Path) -> None:

@@ -39,7 +39,12 @@ def question(*, accepted: bool = True) -> Question:
 
 
 def select(
-    *votes: tuple[int | None, int], samples: int = 8, right: int | None = 0, accepted: bool = True, **config: object
+    *votes: tuple[int | None, int],
+    samples: int = 8,
+    right: int | None = 0,
+    accepted: bool = True,
+    cited: list[float] | None = None,
+    **config: object,
 ) -> Example | Rejection | None:
     """Each vote is (answer group, tokens); None for an invalid trace."""
     rows = [
@@ -66,7 +71,7 @@ def select(
             judge=None,
             correct=group == right and group is not None,
             answer_group=group,
-            evidence_cited=0.0,
+            evidence_cited=cited[sample] if cited else 0.0,
             model="j",
         )
         for sample, (group, _) in enumerate(votes)
@@ -82,6 +87,20 @@ def select(
         )
     )
     return chosen[0] if chosen else None
+
+
+def test_a_trace_must_cite_as_much_evidence_as_the_recipe_asks() -> None:
+    """The shortest is a guess that cites half; the shortest that cites all is chosen, or none."""
+    votes = [(0, 10), (0, 50), (0, 40), (0, 60)]
+    cited = [0.5, 1.0, 1.0, 1.0]
+    row = select(*votes, samples=4, cited=cited, min_evidence=0.9)
+    assert isinstance(row, Example)
+    assert (row.trace_id, row.votes) == ("t2", 4)
+    row = select(*votes, samples=4, cited=cited)
+    assert isinstance(row, Example)
+    assert row.trace_id == "t0"
+    assert reason(select(*votes, samples=4, cited=[0.5] * 4, min_evidence=0.9)) == "too_little_evidence"
+    assert reason(select(*votes, samples=4, right=1, cited=[0.5] * 4, min_evidence=0.9)) == "majority_not_reference"
 
 
 def test_the_shortest_trace_of_the_majority_is_chosen() -> None:
