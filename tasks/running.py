@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,9 +29,10 @@ import luigi.worker
 
 from longhop.errors import BuildError
 
-from .base import RunTask, broken, forget_manifests
+from .base import RunTask, broken, forget_manifests, log
 from .build import Build
 
+_WAIT_SECONDS = 2
 _fronts: set[int] = set()
 """Processes that run a front task: a worker process, forked from one, is none."""
 
@@ -57,19 +59,25 @@ def run_build(
     if scheduler is not None:
         _reach(*scheduler)
         where = {"scheduler_host": scheduler[0], "scheduler_port": scheduler[1]}
-    broken.clear()
-    forget_manifests()  # of an earlier build of this process
     _fronts.add(os.getpid())
-    luigis = _Luigis()
     task = Build(recipe=recipe, out=out, refresh=refresh, started=datetime.now(UTC).isoformat(timespec="microseconds"))
-    with _quiet():
-        result = luigi.build([task], luigis, workers=workers, log_level="CRITICAL", detailed_summary=True, **where)
-        if result.status in (luigi.LuigiStatusCode.SUCCESS, luigi.LuigiStatusCode.SUCCESS_WITH_RETRY):
-            return []
-        if result.status == luigi.LuigiStatusCode.NOT_RUN and scheduler is not None:
-            host, port = scheduler
-            return [f"BuildError: {out}: another worker of {host}:{port} is building it; run again when that ends"]
-        return luigis.reasons() or [f"BuildError: not all parts are built: {result.one_line_summary}"]
+    waiting = False
+    while True:
+        broken.clear()
+        forget_manifests()  # of an earlier build of this process
+        luigis = _Luigis()
+        with _quiet():
+            result = luigi.build([task], luigis, workers=workers, log_level="CRITICAL", detailed_summary=True, **where)
+            if result.status in (luigi.LuigiStatusCode.SUCCESS, luigi.LuigiStatusCode.SUCCESS_WITH_RETRY):
+                return []
+            if result.status != luigi.LuigiStatusCode.NOT_RUN or scheduler is None:
+                return luigis.reasons() or [f"BuildError: not all parts are built: {result.one_line_summary}"]
+        # A worker goes home when nothing is left that it could begin, although parts that others build now will free
+        # more. Luigi's own `keep_alive` would wait for parts that have failed, too, for a quarter of an hour.
+        if not waiting:
+            log.info("other workers of %s:%s build parts of this run; taking part as parts come free", *scheduler)
+        waiting = True
+        time.sleep(_WAIT_SECONDS)
 
 
 class _Luigis:

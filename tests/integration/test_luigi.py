@@ -1,13 +1,19 @@
 """Longhop under Luigi's own command, and beside a production repository's tasks."""
 
+import contextlib
 import os
+import re
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from longhop import Run
+from longhop import Builder, Recipe, Run
+from longhop.errors import CorpusError
 from tests.integration.conftest import build, equal
 from tests.integration.corpus import write_corpus, write_recipe
 
@@ -87,3 +93,48 @@ def test_a_production_task_waits_for_ours_whatever_the_workers(recipe: Path, tmp
     )
     done = luigi(tmp_path, "Train", "--out", str(tmp_path), "--workers", "2", module="production")
     assert (tmp_path / "trained").exists(), done.stderr
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[str]:
+    """A real luigid on a free port of the loopback, ended by its own process id."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    logs = tmp_path / "luigid"
+    logs.mkdir()
+    command = [str(Path(sys.executable).parent / "luigid"), "--address", "127.0.0.1", "--port", str(port)]
+    command += ["--logdir", str(logs), "--state-path", str(logs / "state.pickle")]
+    with (logs / "out").open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as daemon:  # noqa: S603
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.1)
+        yield f"127.0.0.1:{port}"
+        daemon.terminate()
+
+
+def test_two_processes_share_a_build_over_a_central_scheduler(recipe: Path, tmp_path: Path, scheduler: str) -> None:
+    """Both end with 0, each part is built once, and the tables are those of one process."""
+    expected = build(recipe, tmp_path / "one")
+    command = [sys.executable, "-c", "from longhop.cli import main; main()", "build", str(recipe)]
+    command += ["--out", str(tmp_path / "two"), "--scheduler", scheduler]
+    both = [
+        subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=100) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    built = [line for out, _ in said for line in out.splitlines() if re.match(r"\w+ +part \d", line)]
+    parts = [tuple(line.split()[:3]) for line in built]
+    assert len(parts) == len(set(parts)) == 3 + 5 * 3
+    assert equal(expected, Run.open(str(tmp_path / "two"))) == []
+
+
+def test_a_failure_under_a_central_scheduler_is_said_and_does_not_wait(
+    recipe: Path, tmp_path: Path, scheduler: str
+) -> None:
+    """The reason comes back from the scheduler at once."""
+    with pytest.raises(CorpusError, match="contexts.reuse"):
+        Builder(Recipe.load(recipe, ["contexts.lengths.500=900"]), tmp_path / "run").build(scheduler=scheduler)
