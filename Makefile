@@ -25,17 +25,17 @@ $(STAMP): requirements.lock pyproject.toml
 	  || { echo "longhop needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 lock: $(STAMP)  ## pin all dependencies anew: names, versions and hashes, no addresses
-	$(BIN)/python -m pip install --quiet pip-tools
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check pip-tools
 	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['dev'], sep='\n')" \
 	  > $(VENV)/dev.in
 	$(BIN)/python -m piptools compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links --no-emit-options --no-annotate \
-	  --extra s3 --output-file requirements.lock pyproject.toml $(VENV)/dev.in
+	  --output-file requirements.lock pyproject.toml $(VENV)/dev.in
 
-clean:  ## remove what was built and installed
-	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## remove what was installed and cached; never runs/, whose completions may have been paid for
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

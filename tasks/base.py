@@ -108,7 +108,7 @@ class PartTask(RunTask):
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The recipe's tokenizer."""
-        return load_tokenizer(self.recipe.tokenizer)
+        return _tokenizer(self.recipe.tokenizer)
 
     @cached_property
     def prompts(self) -> Prompts:
@@ -117,7 +117,7 @@ class PartTask(RunTask):
         Raises:
             StorageError: They have changed since the build was begun.
         """
-        prompts = load_prompts(self.recipe.prompts)
+        prompts = _prompts(self.recipe.prompts)
         if prompts.hashes != self.manifest.prompts:
             raise StorageError(f"{self.folder.url}: prompts have changed since this build was begun; build again")
         return prompts
@@ -152,9 +152,22 @@ def manifest_of(out: str) -> Manifest:
 
 
 def forget_manifests() -> None:
-    """Read manifests anew: the front task calls it when it has written one."""
+    """Read manifests anew, and what they speak of: the front task calls it when it has written one."""
     _manifests.clear()
     planned_contexts.cache_clear()
+    _prompts.cache_clear()
+    _tokenizer.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _prompts(folder: str | None) -> Prompts:
+    """Loaded once a process and build, not once a task: a part may be small."""
+    return load_prompts(folder)
+
+
+@lru_cache(maxsize=1)
+def _tokenizer(spec: str) -> Tokenizer:
+    return load_tokenizer(spec)
 
 
 @lru_cache(maxsize=4)

@@ -52,7 +52,7 @@ _VERBS = frozenset(
     knew knows fell falls fed found finds flew forgot fought hid hit hung laid lay lies lent let lit put rang rode rose
     rises sank set sets shook shot shut slid sought spread sprang sprung strove swore swung tore woke wove bore bred
     broke brought caught chose clung cut dealt did does dug drank drove ate can could may might must will would should
-    shall cost costs won""".split()
+    shall cost costs won outran outlived overcame overtook undid understood withdrew wound bound ground swept clung""".split()
 )
 _PLACED = re.compile(r"\b(?P<before>by|to|from|with|at|in|near|off|on|under|for|into|after|of)\s(?:the\s)?$")
 _PLACE_WORDS = frozenset(["at", "in", "near", "off", "on", "into"])
@@ -158,6 +158,8 @@ def find_clues(index: ContextIndex, name: str) -> list[Clue]:
 def _describe(unit: Unit, mention: Mention, kind: str) -> Iterator[tuple[str, str, float]]:
     """Description, the words that it rests on, and how well it reads."""
     before, after = _around(unit.text, mention)
+    given = re.match(r"^(?:The|An?)\s([a-z]{3,})\s$", before)
+    kind = given[1] if given else kind
     if _opens(before):
         appositive = re.match(r"^,\s((?:the|an?)\s[^,;.]{8,90}),", after)
         if appositive:
@@ -170,8 +172,6 @@ def _describe(unit: Unit, mention: Mention, kind: str) -> Iterator[tuple[str, st
             and _begins_like_a_verb(predicate)
             and not _DANGLING.search(predicate)
         ):
-            given = re.match(r"^(?:The|An?)\s([a-z]{3,})\s$", before)
-            kind = given[1] if given else kind
             noun = re.match(r"^(?:was|is|were|are|became|remains|remained)\s((?:the|an?)\s.+)$", predicate)
             if noun and not is_identifier(mention.name):
                 phrase = _definite(noun[1])
@@ -233,7 +233,8 @@ def _assigned(index: ContextIndex, place: Place, unit: Unit, mention: Mention) -
         asked = f"{code}, which value does `{container}` give for " if container else f"{code}, what is the value of "
         quoted = value["value"][0] in "\"'"
         answer = value["value"].strip("\"'") if quoted else value["value"].replace("_", "")
-        clear = 2.6 if container or is_identifier(name) else 0.5
+        # What a program does with a constant tells what it is, so that the description is rarely needed.
+        clear = 0.2 if is_identifier(name) else 2.6 if container else 0.5
         yield fact(asked, answer, "text" if quoted else "number", words, clear)
     elif extends := re.match(r"class\s+(\w+)\s*\(\s*(?:[\w.]+\.)?$", line[: mention.start]):
         yield fact("which class extends ", extends[1], "identifier", content_words("class extends"), 2.0)

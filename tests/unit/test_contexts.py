@@ -161,6 +161,21 @@ def test_related_documents_come_of_different_kinds() -> None:
         assert min(kinds["book"], kinds["paper"]) >= 2
 
 
+def test_related_documents_are_not_used_up_twice() -> None:
+    """What is nearest to many documents stands in no more contexts than `reuse` allows."""
+    documents = [planned(number, 300, topic=0) for number in range(60)]
+    uses = Counter(p.document_id for own in plan(documents, lengths={2048: 7}, related_share=0.9) for p in own.pieces)
+    assert max(uses.values()) == 1
+
+
+def test_no_two_contexts_of_the_same_pieces() -> None:
+    """Three documents that fit whole make one context, however often each may stand."""
+    documents = [planned(number, 650) for number in range(3)]
+    plans = plan(documents, lengths={2048: 9}, reuse=9, related_share=0.0, allow_fewer=True)
+    pieces = [frozenset((piece.document_id, piece.start, piece.end) for piece in own.pieces) for own in plans]
+    assert len(set(pieces)) == len(pieces) >= 1
+
+
 def test_contexts_of_one_kind() -> None:
     """Grouped by kind, no context mixes kinds, and a kind with few documents is passed over."""
     documents = [planned(number, 500, kind="book") for number in range(30)] + [planned(99, 500, kind="code")]

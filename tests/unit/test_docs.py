@@ -7,14 +7,18 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import typer.main
 import yaml
 
 import longhop
+from longhop.cli import app
 from longhop.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = {"build", "check", "init", "push", "show", "status"}
+COMMANDS = {
+    str(command.name or command.callback.__name__): command for command in app.registered_commands if command.callback
+}
 
 
 def blocks(language: str) -> list[str]:
@@ -22,21 +26,39 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_first_lines_show_what_comes_out() -> None:
-    """One sentence, two commands, a result, and the line to change, before line 45."""
+    """One sentence, the commands, a result, and how to go on with documents of one's own, before line 45."""
     head = "\n".join(README.splitlines()[:45])
-    for shown in ("make demo", "longhop show", "samples agree", "`path:`"):
+    for shown in ("make demo", "longhop show", "samples agree", "longhop init", "longhop build"):
         assert shown in head, shown
 
 
-def test_every_command_in_the_readme_exists() -> None:
-    """Each `longhop …` line names a command that there is."""
-    named = re.findall(r"longhop (build|check|estimate|init|preview|push|report|show|status)\b", README)
-    assert set(named) <= COMMANDS
-    lines = [line for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
-    for line in lines:
-        words = shlex.split(line[2:], comments=True)
-        if words[0].endswith("longhop"):
-            assert words[1] in COMMANDS, line
+def commands(text: str) -> list[list[str]]:
+    """The words of each `longhop …` that a document prints, in a console block or in backticks, without `longhop`."""
+    console = re.findall(r"^\$ (?:\.venv/bin/)?longhop (.+)$", text, re.MULTILINE)
+    inline = re.findall(r"`longhop ([^`]+)`", text)
+    return [shlex.split(line, comments=True) for line in console + inline]
+
+
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"])
+def test_every_command_parses(document: str) -> None:
+    """Each `longhop …` names a command that there is, and options and arguments that it takes."""
+    group = typer.main.get_command(app)
+    for words in commands((ROOT / document).read_text(encoding="utf-8")):
+        assert words[0] in COMMANDS, words
+        if words[1:]:  # `longhop init` in running text is the name of a command
+            group.commands[words[0]].make_context(words[0], words[1:])  # type: ignore[attr-defined]
+
+
+def test_the_readme_shows_every_command() -> None:
+    """Whoever reads it to the end has met each of them."""
+    assert {words[0] for words in commands(README)} == set(COMMANDS)
+
+
+def test_keys_that_are_set_in_the_readme_exist() -> None:
+    """Each `--set KEY=VALUE` is taken."""
+    assert "--set" in README
+    for pair in re.findall(r"--set (\S+=\S+?)`", README):
+        Recipe.load(ROOT / "data/recipes/sample.yaml", [pair])
 
 
 def test_the_recipe_shown_is_a_recipe() -> None:
@@ -44,6 +66,17 @@ def test_the_recipe_shown_is_a_recipe() -> None:
     (shown,) = blocks("yaml")
     recipe = Recipe.parse(yaml.safe_load(shown), base=ROOT)
     assert recipe.contexts.lengths == {2048: 8, 4096: 6, 8192: 4, 16384: 2}
+
+
+def test_the_recipe_shown_is_the_sample_recipe() -> None:
+    """The figures above it come from what it says; only its paths and the size of parts are not the file's."""
+    (shown,) = blocks("yaml")
+    sample = yaml.safe_load((ROOT / "data/recipes/sample.yaml").read_text(encoding="utf-8"))
+    printed = Recipe.parse(yaml.safe_load(shown), base=ROOT)
+    built = Recipe.parse(sample, base=ROOT / "data/recipes")
+    for part in ("documents", "questions", "checks", "traces", "scoring", "selection", "engines", "dataset"):
+        assert getattr(printed, part) == getattr(built, part), part
+    assert (printed.contexts.lengths, printed.contexts.reuse) == (built.contexts.lengths, built.contexts.reuse)
 
 
 def test_every_python_example_compiles() -> None:
@@ -70,6 +103,14 @@ def test_documents_name_files_that_exist(document: str) -> None:
         assert (ROOT / path).exists(), path
 
 
+def test_every_invariant_names_its_tests() -> None:
+    """The table of ARCHITECTURE.md has the eleven, each with a file of tests/."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) .* \| (.*) \|$", text, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 12))
+    assert all("`tests/" in held for _, held in rows)
+
+
 def test_every_module_is_installed() -> None:
     """The packages of pyproject.toml are the folders that there are."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
@@ -82,8 +123,8 @@ def test_every_test_says_what_it_shows(file: Path) -> None:
     """Each test function has a docstring."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-            assert ast.get_docstring(node), f"{file.name}: {node.name}"
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            assert (ast.get_docstring(node) or "").endswith("."), f"{file.name}: {node.name}"
 
 
 def test_the_lock_file_has_no_addresses() -> None:
