@@ -52,7 +52,7 @@ _VERBS = frozenset(
     knew knows fell falls fed found finds flew forgot fought hid hit hung laid lay lies lent let lit put rang rode rose
     rises sank set sets shook shot shut slid sought spread sprang sprung strove swore swung tore woke wove bore bred
     broke brought caught chose clung cut dealt did does dug drank drove ate can could may might must will would should
-    shall cost costs won outran outlived overcame overtook undid understood withdrew wound bound ground swept clung""".split()
+    shall cost costs won outran outlived overcame overtook undid understood withdrew wound swept""".split()
 )
 _PLACED = re.compile(r"\b(?P<before>by|to|from|with|at|in|near|off|on|under|for|into|after|of)\s(?:the\s)?$")
 _PLACE_WORDS = frozenset(["at", "in", "near", "off", "on", "into"])
