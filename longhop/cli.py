@@ -207,7 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if not _is_usage_error(error):
             raise
-        code = _failed(f"{error.format_message()} (see longhop --help)", 2)  # type: ignore[attr-defined]
+        said = str(error.format_message())  # type: ignore[attr-defined]
+        code = _failed(said if said.startswith("Usage:") else f"{said} (see longhop --help)", 2)
     sys.exit(code or 0)
 
 

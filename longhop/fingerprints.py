@@ -24,7 +24,7 @@ __all__ = ["STAGES", "fingerprints"]
 STAGES = ("documents", "plan", "context_plan", "contexts", "questions", "traces", "verdicts", "examples", "dataset")
 """All stages, in the order in which rows flow."""
 
-_DATASET_VERSION = 1
+_DATASET_VERSION = 2
 
 
 def fingerprints(recipe: Recipe, tokenizer: str, prompts: Mapping[str, str], excluded: str) -> dict[str, str]:

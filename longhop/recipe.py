@@ -66,7 +66,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Text = Annotated[str, Field(min_length=1)]
 Variable = Annotated[str, AfterValidator(_variable)]
-Address = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
+Address = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(?:/[^\s?#]*)?$")]
+"""Of a server; no user, password or query, since those are secrets, and recipes are published."""
 
 
 class Config(BaseModel):

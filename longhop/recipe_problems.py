@@ -3,8 +3,8 @@
     >>> str(problems_of(error, Recipe)[0])
     'traces.sampels: got an unknown key, expected `samples` perhaps, or another of: …'
 
-Neither the value of an unknown key nor what stands where the name of an environment variable belongs is shown: people
-put keys and tokens there by mistake.
+Neither the value of an unknown key nor what stands where the name of an environment variable belongs is shown, nor an
+address with a user or a query: people put keys and tokens there by mistake.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _EXPECTED = {
 }
 _FORMS = {
     r"^[A-Za-z0-9][A-Za-z0-9._-]*$": "letters, digits, `.`, `_` and `-`, a letter or digit first",
-    r"^https?://[^\s/]+": "an address such as http://host:8000/v1",
+    r"^https?://[^\s/@?#]+(?:/[^\s?#]*)?$": "an address such as http://host:8000/v1, with no user, password or query (keys go by `key_env`)",
     r"^[\w.-]+/[\w.-]+$": "a repository of the Hub such as owner/name",
 }
 _SECRET = {"key_env", "headers_env"}
@@ -76,7 +76,7 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
         expected += ", without quotes"
     if kind == "missing":
         given = "nothing"
-    elif _SECRET & set(loc) and isinstance(value, str):
+    elif isinstance(value, str) and (_SECRET & set(loc) or ("urls" in loc and set("@?#") & set(value))):
         given = "something else"
     elif kind == "too_short" and not value:
         given = "none"

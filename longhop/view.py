@@ -66,9 +66,9 @@ def _find(run: Run, question_id: str) -> Row:
     ids = run.questions().select("question_id").collect()["question_id"].to_list()
     found = [name for name in ids if name.startswith(question_id)]
     if len(found) != 1:
-        what = "no question" if not found else f"{len(found)} questions"
+        what = "no question begins" if not found else f"{len(found)} questions begin"
         example = f", such as {min(ids)}" if ids else ""
-        raise StorageError(f"{run.folder.url}: {what} of this run begin with {question_id!r}; give an id{example}")
+        raise StorageError(f"{run.folder.url}: {what} with {question_id!r}; give an id{example}")
     return _rows(run.questions(), "question_id", found[0])[0]
 
 

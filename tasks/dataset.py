@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import luigi
@@ -16,6 +16,7 @@ from longhop.errors import PublishError
 from longhop.fingerprints import STAGES
 from longhop.publish.card import CardFacts, ExampleFacts, render_card, source_facts
 from longhop.publish.dataset import PartTables, choose_examples, write_tables
+from longhop.publish.portable import portable
 from longhop.publish.upload import push
 from longhop.records import Plan, Rejection
 from longhop.storage import PartCounts
@@ -77,7 +78,7 @@ class Dataset(PartTask):
         def parts() -> Iterator[PartTables]:
             for part in range(self.part):
                 tables = PartTables(*(self._table(stage, part) for stage in _TABLES))
-                facts.add(tables.examples, tables.traces, tables.verdicts, chosen.question_ids)
+                facts.add(tables, chosen.question_ids)
                 yield tables
 
         written = write_tables(target, parts(), self.prompts, chosen.question_ids)
@@ -144,24 +145,6 @@ class Dataset(PartTask):
         return funnel, reasons + [("dataset", reason, n) for reason, n in sorted(mine.items())]
 
 
-def portable(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A resolved recipe without the paths of this machine: the last part of each stays."""
-
-    def last(path: str | None) -> str | None:
-        return PurePath(path).name if path is not None and PurePath(path).is_absolute() else path
-
-    sources = [{**source, "path": last(source["path"])} for source in recipe["sources"]]
-    sources = [{key: value for key, value in source.items() if value is not None} for source in sources]
-    documents = {**recipe["documents"], "exclude": [last(path) for path in recipe["documents"]["exclude"]]}
-    return {
-        **recipe,
-        "sources": sources,
-        "documents": documents,
-        "tokenizer": last(recipe["tokenizer"]),
-        "prompts": "prompts" if recipe["prompts"] else None,
-    }
-
-
 class Push(RunTask):
     """Uploads the dataset to the Hub, once a run of this task."""
 
@@ -177,8 +160,9 @@ class Push(RunTask):
 
     @property
     def marker(self) -> str:
-        """Says that this dataset was uploaded there."""
-        return f"published/{self.fingerprint}/pushed-{self.part:05}-{self.repo.replace('/', '--')}.json"
+        """Says that this dataset was uploaded there, to this branch."""
+        where = "@".join(name.replace("/", "--") for name in (self.repo, self.revision) if name)
+        return f"published/{self.fingerprint}/pushed-{self.part:05}-{where}.json"
 
     def complete(self) -> bool:
         """Whether this dataset was uploaded there."""

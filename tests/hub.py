@@ -21,6 +21,8 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 TOKEN = "hf_loopback0123456789"  # noqa: S105 - of this Hub
+USER = "me"
+"""Whose token it is: the owner of what is made without one."""
 
 
 @dataclass
@@ -38,6 +40,8 @@ class Hub:
     refuse: int | None = None
     refuse_objects: int | None = None
     """Answers large files with a status."""
+    page: str = ""
+    """Answers every call with this text, as a network does that wants a login first."""
     card_errors: list[str] = field(default_factory=list)
     repos: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Body of the call that made each repository."""
@@ -81,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if path == "/api/repos/create":
             asked = json.loads(body)
-            repo = "/".join(filter(None, (asked.get("organization"), asked["name"])))
+            repo = f"{asked.get('organization') or USER}/{asked['name']}"
             known = repo in self.hub.repos
             self.hub.repos.setdefault(repo, asked)
             self._json({"url": f"{self.hub.url}/datasets/{repo}"}, 409 if known else 200)
@@ -98,6 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"files": files})
         elif path.endswith("/info/lfs/objects/batch"):
             self._json({"transfer": "basic", "objects": [self._wanted(item) for item in json.loads(body)["objects"]]})
+        elif (match := re.fullmatch(r"/api/datasets/(.+)/commit/.+", path)) and match[1] not in self.hub.repos:
+            self._json({"error": f"no such repository: {match[1]}"}, 404)
         elif match := re.fullmatch(r"/api/datasets/(.+)/commit/(.+)", path):
             self._commit(match[1], unquote(match[2]), [json.loads(line) for line in body.splitlines()])
         elif "/branch/" in path:
@@ -163,6 +169,9 @@ class _Handler(BaseHTTPRequestHandler):
         return "lfs" if name.endswith(".parquet") else "regular"
 
     def _refused(self) -> bool:
+        if self.hub.page:
+            self._send(self.hub.page.encode(), 200, {"Content-Type": "text/html"})
+            return True
         status = self.hub.refuse
         if status is None and self.headers.get("Authorization") != f"Bearer {TOKEN}":
             status = 401

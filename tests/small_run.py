@@ -247,8 +247,7 @@ def part(rows: dict[str, Rows]) -> PartTables:
 
 def card_facts(rows: dict[str, Rows], written: Any, published: frozenset[str], own: Recipe | None = None) -> CardFacts:
     facts = ExampleFacts()
-    own_part = part(rows)
-    facts.add(own_part.examples, own_part.traces, own_part.verdicts, published)
+    facts.add(part(rows), published)
     return CardFacts(
         recipe=own or recipe(),
         written=written,

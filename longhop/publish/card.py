@@ -15,16 +15,15 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import PurePath
 from statistics import mean
 from typing import Any
 
 import jinja2
 import msgspec
-import pyarrow as pa
 import yaml
 
-from longhop.publish.dataset import CONFIGURATIONS, Written
+from longhop.publish.dataset import CONFIGURATIONS, PartTables, Written
+from longhop.publish.portable import without_place
 from longhop.recipe import Recipe
 
 __all__ = ["CardFacts", "ExampleFacts", "SourceFacts", "render_card", "source_facts"]
@@ -56,34 +55,40 @@ class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExampleFacts:
-    """What the card says about the examples, gathered part by part."""
+    """What the card says about contexts and examples, gathered part by part."""
 
     def __init__(self) -> None:
         self.first: dict[str, Any] | None = None
+        self.contexts: Counter[int] = Counter()
+        """Contexts by target length."""
+        self.filled: Counter[int] = Counter()
+        """Their tokens by target length."""
         self.lengths: Counter[int] = Counter()
-        self.reached: dict[int, list[float]] = {}
         self.kinds: Counter[str] = Counter()
-        self.votes: Counter[str] = Counter()
+        self.votes: Counter[tuple[int, int]] = Counter()
+        """Examples by votes and traces."""
         self.chosen: list[int] = []
         self.typical: list[float] = []
         self.longest: list[int] = []
 
-    def add(self, examples: pa.Table, traces: pa.Table, verdicts: pa.Table, published: frozenset[str]) -> None:
+    def add(self, part: PartTables, published: frozenset[str]) -> None:
         """Take the tables of a part in."""
-        groups = {row["trace_id"]: row["answer_group"] for row in verdicts.to_pylist()}
+        for row in part.contexts.select(["target_tokens", "n_tokens"]).to_pylist():
+            self.contexts[row["target_tokens"]] += 1
+            self.filled[row["target_tokens"]] += row["n_tokens"]
+        groups = {row["trace_id"]: row["answer_group"] for row in part.verdicts.to_pylist()}
         tokens: dict[tuple[str, int], list[int]] = {}
-        for row in traces.select(["trace_id", "question_id", "n_tokens"]).to_pylist():
+        for row in part.traces.select(["trace_id", "question_id", "n_tokens"]).to_pylist():
             group = groups.get(row["trace_id"])
             if group is not None:
                 tokens.setdefault((row["question_id"], group), []).append(row["n_tokens"])
-        for row in examples.to_pylist():
+        for row in part.examples.to_pylist():
             if row["question_id"] not in published:
                 continue
             self.first = self.first or row
             self.lengths[row["target_tokens"]] += 1
-            self.reached.setdefault(row["target_tokens"], []).append(row["context_tokens"] / row["target_tokens"])
             self.kinds[row["kind"]] += 1
-            self.votes[f"{row['votes']} of {row['n_traces']}"] += 1
+            self.votes[row["votes"], row["n_traces"]] += 1
             same = tokens[row["question_id"], groups[row["trace_id"]]]
             self.chosen.append(row["trace_tokens"])
             self.typical.append(mean(same))
@@ -143,12 +148,13 @@ def render_card(facts: CardFacts) -> str:
         funnel=facts.funnel,
         reasons=facts.reasons,
         facts=facts.examples,
-        reached={target: mean(shares) for target, shares in facts.examples.reached.items()},
+        lengths=_lengths(facts.recipe, facts.examples),
         tokens=(
             (mean(facts.examples.chosen), mean(facts.examples.typical), mean(facts.examples.longest))
             if facts.examples.chosen
             else None
         ),
+        tokenizer=without_place(facts.recipe.tokenizer),
         roles=_roles(facts.recipe),
         origins=_origins(facts.recipe),
         checks=_checks(facts.recipe),
@@ -166,6 +172,16 @@ def _license(name: str) -> dict[str, str]:
     return {"license": known} if known in _LICENSES else {"license": "other", "license_name": name}
 
 
+def _lengths(recipe: Recipe, facts: ExampleFacts) -> list[tuple[int, int, int, float, int]]:
+    """Of each length: contexts asked for, contexts made, how full they are, examples."""
+    asked = recipe.contexts.lengths
+    return [
+        (target, asked.get(target, 0), made, facts.filled[target] / (target * made or 1), facts.lengths[target])
+        for target in sorted({*asked, *facts.contexts})
+        for made in [facts.contexts[target]]
+    ]
+
+
 def _roles(recipe: Recipe) -> list[tuple[str, str, str]]:
     roles = [
         ("writes the questions", recipe.questions.engine),
@@ -174,7 +190,11 @@ def _roles(recipe: Recipe) -> list[tuple[str, str, str]]:
         ("judges the answers", recipe.scoring.judge),
     ]
     return [
-        (what, recipe.engines[role].model or recipe.engines[role].kind, recipe.engines[role].revision or "")
+        (
+            what,
+            without_place(recipe.engines[role].model or recipe.engines[role].kind),
+            recipe.engines[role].revision or "",
+        )
         for what, role in roles
     ]
 
@@ -186,7 +206,7 @@ def _origins(recipe: Recipe) -> list[tuple[str, str, str]]:
             source.kind,
             (f"{source.dataset}{f'@{source.revision}' if source.revision else ''}, split {source.split}")
             if source.dataset
-            else PurePath(source.path or "").name,
+            else without_place(source.path or ""),
             source.license or "not given",
         )
         for source in recipe.sources
@@ -226,7 +246,8 @@ def _safe(text: object) -> str:
 
 
 def _shortened(text: str) -> str:
-    """A text for a code block: shortened in the middle, and unable to end the block."""
+    """A text for a code block: shortened in the middle, unable to end the block or to turn what stands around it."""
+    text = "".join(char for char in text if char in "\n\t" or not unicodedata.category(char).startswith("C"))
     middle = f"\n[… {len(text) - _SHOWN:,} more characters …]\n"
     short = text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}{middle}{text[-_SHOWN // 2 :]}"
     return re.sub(r"^(\s*)(```+|~~~+)", r"\1 \2", short, flags=re.MULTILINE).replace("````", "` ```")
@@ -312,8 +333,8 @@ What became a document and takes part:
 {{ "{:,}".format(source.tokens) }} |
 {% endfor %}
 
-Tokens are those of the tokenizer `{{ recipe.tokenizer.rsplit("/", 1)[-1] if recipe.tokenizer.startswith("/") else \
-recipe.tokenizer }}`. Every row names its documents and their licences.
+Tokens are those of the tokenizer `{{ tokenizer }}`. Every context and every example names its documents and the \
+licences given for them.
 
 ## How the rows were made
 
@@ -350,13 +371,14 @@ The recipe is `recipe.yaml`, the prompts are in `prompts/` ({% for name, hash in
 {% endfor %}
 
 {% endif %}
-{% if n_examples %}
-| context, tokens | examples | filled, on average |
-|---:|---:|---:|
-{% for target, count in facts.lengths | dictsort %}
-| {{ "{:,}".format(target) }} | {{ "{:,}".format(count) }} | {{ "%.1f%%" | format(100 * reached[target]) }} |
+| context, tokens | asked for | made | filled, on average | examples |
+|---:|---:|---:|---:|---:|
+{% for target, asked, made, filled, count in lengths %}
+| {{ "{:,}".format(target) }} | {{ "{:,}".format(asked) }} | {{ "{:,}".format(made) }} | \
+{{ "%.1f%%" | format(100 * filled) if made }} | {{ "{:,}".format(count) }} |
 {% endfor %}
 
+{% if n_examples %}
 | kind of question | examples |
 |---|---:|
 {% for kind, count in facts.kinds | dictsort %}
@@ -365,8 +387,8 @@ The recipe is `recipe.yaml`, the prompts are in `prompts/` ({% for name, hash in
 
 | traces that agree | examples |
 |---|---:|
-{% for votes, count in facts.votes | dictsort(reverse=true) %}
-| {{ votes }} | {{ "{:,}".format(count) }} |
+{% for (votes, sampled), count in facts.votes | dictsort(reverse=true) %}
+| {{ votes }} of {{ sampled }} | {{ "{:,}".format(count) }} |
 {% endfor %}
 
 The chosen traces have {{ "%.0f" | format(tokens[0]) }} tokens on average; those that agree with them \

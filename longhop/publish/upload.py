@@ -34,7 +34,7 @@ def push(folder: Path, repo: str, *, private: bool = True, revision: str | None 
 
     Args:
         folder: The dataset folder of a run.
-        repo: `owner/name`.
+        repo: `owner/name`; a name alone goes under the owner of the token.
         private: Whether a repository that is made is private.
         revision: Branch to commit to; the main one where None.
 
@@ -50,11 +50,11 @@ def push(folder: Path, repo: str, *, private: bool = True, revision: str | None 
         raise PublishError(f"{repo}: no token; log in with `hf auth login` or set HF_TOKEN")
     api = HfApi(library_name="longhop")
     try:
-        api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
+        made = api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True).repo_id
         if revision is not None:
-            api.create_branch(repo, repo_type="dataset", branch=revision, exist_ok=True)
+            api.create_branch(made, repo_type="dataset", branch=revision, exist_ok=True)
         commit = api.upload_folder(
-            repo_id=repo,
+            repo_id=made,
             repo_type="dataset",
             folder_path=folder,
             revision=revision,
@@ -62,8 +62,12 @@ def push(folder: Path, repo: str, *, private: bool = True, revision: str | None 
         )
     except HFValidationError as error:
         raise PublishError(f"{repo!r} is no name of a repository; expected owner/name ({error})") from error
-    except ValueError as error:
-        raise PublishError(f"{repo}: the Hub refuses the card: {' '.join(str(error).split())}") from error
+    except ValueError as error:  # the client has no class of its own for a card that the Hub refuses
+        said = " ".join(str(error).split())
+        what = (
+            "the Hub refuses the card" if said.startswith("Invalid metadata") else "the Hub's answer is none of a Hub"
+        )
+        raise PublishError(f"{repo}: {what}: {said}") from error
     except (HfHubHTTPError, HTTPError, OSError, RuntimeError) as error:
         # The client wraps what befalls a large file into a RuntimeError that says no more than the file's name.
         cause = error.__cause__ if isinstance(error, RuntimeError) else error

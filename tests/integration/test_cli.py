@@ -33,7 +33,7 @@ def test_build_check_status_and_show(recipe: Path, tmp_path: Path, capsys: pytes
     assert "single_document" in out
     code, _, err = run(capsys, "show", tmp_path / "run", "nosuch")
     assert code == 1
-    assert err.startswith(f"{tmp_path / 'run'}: no question of this run")
+    assert err.startswith(f"{tmp_path / 'run'}: no question begins with")
 
 
 def test_a_bad_recipe_ends_with_2_and_all_its_problems(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:

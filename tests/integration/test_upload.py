@@ -13,7 +13,7 @@ from huggingface_hub import constants
 
 from longhop.errors import PublishError
 from longhop.publish.upload import push
-from tests.hub import TOKEN, Hub
+from tests.hub import TOKEN, USER, Hub
 from tests.small_run import tables, write_dataset
 
 # The client's own use of its HTTP library, in `lfs_upload`.
@@ -115,6 +115,24 @@ def test_a_revision_is_a_branch(folder: Path, here: Here) -> None:
         assert "POST /api/datasets/org/name/branch/v1" in hub.calls
         assert [commit.branch for commit in hub.commits] == ["v1"]
         assert hub.repos["org/name"].get("private") is not True
+
+
+def test_a_name_alone_goes_under_the_owner_of_the_token(folder: Path, here: Here) -> None:
+    """The commit goes to the repository that the Hub made, not to one of the name that was given."""
+    with Hub() as hub:
+        here(hub)
+        url = push(folder, "name")
+        assert [commit.repo for commit in hub.commits] == [f"{USER}/name"]
+        assert url.startswith(f"{hub.url}/datasets/{USER}/name/")
+
+
+def test_an_answer_that_is_none_of_a_hub_is_not_blamed_on_the_card(folder: Path, here: Here) -> None:
+    """Whatever else answers at the address, with a page of its own, is said to be no Hub."""
+    with Hub(page="<html>Log in to this network</html>") as hub:
+        here(hub)
+        message = failure(folder, "org/name")
+    assert "none of a Hub" in message
+    assert "card" not in message
 
 
 def failure(folder: Path, repo: str) -> str:

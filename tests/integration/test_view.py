@@ -42,7 +42,7 @@ def test_the_beginning_of_an_id_is_enough_when_it_is_unique(run: Run) -> None:
     """Too short or unknown ones are said, with an id that exists."""
     name = run.questions().collect()["question_id"][0]
     assert list(question_page(run, name[:12])) == list(question_page(run, name))
-    with pytest.raises(StorageError, match="no question of this run begin with 'zz'; give an id, such as"):
+    with pytest.raises(StorageError, match="no question begins with 'zz'; give an id, such as"):
         list(question_page(run, "zz"))
-    with pytest.raises(StorageError, match="questions of this run begin with ''"):
+    with pytest.raises(StorageError, match="questions begin with ''"):
         list(question_page(run, ""))
