@@ -46,7 +46,7 @@ _EXPECTED = {
 }
 _FORMS = {
     r"^[A-Za-z0-9][A-Za-z0-9._-]*$": "letters, digits, `.`, `_` and `-`, a letter or digit first",
-    r"^https?://[^\s/@?#]+(?:/[^\s?#]*)?$": "an address such as http://host:8000/v1, with no user, password or query (keys go by `key_env`)",
+    r"^https?://[^\s/@?#]+(?:/[^\s?#]*)?$": "an address such as http://host:8000/v1, with no key or user in it",
     r"^[\w.-]+/[\w.-]+$": "a repository of the Hub such as owner/name",
 }
 _SECRET = {"key_env", "headers_env"}

@@ -14,8 +14,9 @@ import yaml
 
 from longhop.errors import PublishError
 from longhop.fingerprints import STAGES
-from longhop.publish.card import CardFacts, ExampleFacts, render_card, source_facts
+from longhop.publish.card import CardFacts, render_card
 from longhop.publish.dataset import PartTables, choose_examples, write_tables
+from longhop.publish.facts import ExampleFacts, source_facts
 from longhop.publish.portable import portable
 from longhop.publish.upload import push
 from longhop.records import Plan, Rejection

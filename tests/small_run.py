@@ -25,8 +25,9 @@ import pyarrow.parquet as pq
 
 from longhop.markup import document_header, render_document
 from longhop.prompting import load_prompts
-from longhop.publish.card import CardFacts, ExampleFacts, render_card, source_facts
+from longhop.publish.card import CardFacts, render_card
 from longhop.publish.dataset import PartTables, choose_examples, write_tables
+from longhop.publish.facts import ExampleFacts, source_facts
 from longhop.publish.messages import messages
 from longhop.recipe import Recipe
 from longhop.records import (

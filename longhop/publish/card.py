@@ -13,20 +13,19 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from statistics import mean
-from typing import Any
 
 import jinja2
 import msgspec
 import yaml
 
-from longhop.publish.dataset import CONFIGURATIONS, PartTables, Written
+from longhop.publish.dataset import CONFIGURATIONS, Written
+from longhop.publish.facts import ExampleFacts, SourceFacts
 from longhop.publish.portable import without_place
 from longhop.recipe import Recipe
 
-__all__ = ["CardFacts", "ExampleFacts", "SourceFacts", "render_card", "source_facts"]
+__all__ = ["CardFacts", "render_card"]
 
 _SIZES = [  # fewer rows than: the name that the Hub has for it
     (1_000, "n<1K"),
@@ -43,56 +42,6 @@ _LICENSES = frozenset(
     "mit mpl-2.0 odbl odc-by ofl-1.1 openrail osl-3.0 other pddl unknown unlicense zlib".split()
 )
 _SHOWN = 600  # characters of a text that the card shows
-
-
-class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Documents of one kind and licence."""
-
-    kind: str
-    license: str
-    documents: int
-    tokens: int
-
-
-class ExampleFacts:
-    """What the card says about contexts and examples, gathered part by part."""
-
-    def __init__(self) -> None:
-        self.first: dict[str, Any] | None = None
-        self.contexts: Counter[int] = Counter()
-        """Contexts by target length."""
-        self.filled: Counter[int] = Counter()
-        """Their tokens by target length."""
-        self.lengths: Counter[int] = Counter()
-        self.kinds: Counter[str] = Counter()
-        self.votes: Counter[tuple[int, int]] = Counter()
-        """Examples by votes and traces."""
-        self.chosen: list[int] = []
-        self.typical: list[float] = []
-        self.longest: list[int] = []
-
-    def add(self, part: PartTables, published: frozenset[str]) -> None:
-        """Take the tables of a part in."""
-        for row in part.contexts.select(["target_tokens", "n_tokens"]).to_pylist():
-            self.contexts[row["target_tokens"]] += 1
-            self.filled[row["target_tokens"]] += row["n_tokens"]
-        groups = {row["trace_id"]: row["answer_group"] for row in part.verdicts.to_pylist()}
-        tokens: dict[tuple[str, int], list[int]] = {}
-        for row in part.traces.select(["trace_id", "question_id", "n_tokens"]).to_pylist():
-            group = groups.get(row["trace_id"])
-            if group is not None:
-                tokens.setdefault((row["question_id"], group), []).append(row["n_tokens"])
-        for row in part.examples.to_pylist():
-            if row["question_id"] not in published:
-                continue
-            self.first = self.first or row
-            self.lengths[row["target_tokens"]] += 1
-            self.kinds[row["kind"]] += 1
-            self.votes[row["votes"], row["n_traces"]] += 1
-            same = tokens[row["question_id"], groups[row["trace_id"]]]
-            self.chosen.append(row["trace_tokens"])
-            self.typical.append(mean(same))
-            self.longest.append(max(same))
 
 
 class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +108,9 @@ def render_card(facts: CardFacts) -> str:
         origins=_origins(facts.recipe),
         checks=_checks(facts.recipe),
         sampling=_sampling(facts.recipe),
+        cited=f" that cites at least {least:.0%} of the evidence"
+        if (least := facts.recipe.selection.min_evidence)
+        else "",
         lexical="lexical" in engines,
         prompts=facts.prompts,
         versions=facts.versions,
@@ -342,7 +294,7 @@ Documents are cleaned, deduplicated and split; related ones are packed to the ta
 a writer composes questions that need at least {{ recipe.questions.min_documents }} documents; each must pass the \
 checks: {{ checks | join(", ") }}. {{ recipe.traces.samples }} traces are sampled a question ({{ sampling }}). Answers \
 are compared by exact match{{ " and a judge" if recipe.scoring.ask != "never" }}; the shortest trace of the \
-{{ recipe.selection.rule }} is kept{{ ", where it agrees with the reference" if \
+{{ recipe.selection.rule }}{{ cited }} is kept{{ ", where it agrees with the reference" if \
 recipe.selection.must_match_reference }}.
 
 | who | model | revision |
@@ -395,17 +347,3 @@ The chosen traces have {{ "%.0f" | format(tokens[0]) }} tokens on average; those
 {{ "%.0f" | format(tokens[1]) }}, and the longest of them {{ "%.0f" | format(tokens[2]) }}.
 {% endif %}
 """
-
-
-def source_facts(documents: Iterable[Mapping[str, Any]]) -> list[SourceFacts]:
-    """Documents by kind and licence; each row has `kind`, `license` and `n_tokens`."""
-    count: Counter[tuple[str, str]] = Counter()
-    tokens: Counter[tuple[str, str]] = Counter()
-    for row in documents:
-        key = (row["kind"], row["license"] or "not given")
-        count[key] += 1
-        tokens[key] += row["n_tokens"]
-    return [
-        SourceFacts(kind=kind, license=licence, documents=count[kind, licence], tokens=tokens[kind, licence])
-        for kind, licence in sorted(count)
-    ]

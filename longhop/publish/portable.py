@@ -1,7 +1,7 @@
 """What a dataset says of a recipe: all of it, but nothing of the machine that it ran on.
 
-    >>> without_place("/scratch/models/qwen"), without_place("--chat-template=/home/me/chat.jinja"), without_place("org/m")
-    ('qwen', '--chat-template=chat.jinja', 'org/m')
+    >>> [without_place(word) for word in ("/models/qwen", "--chat-template=/etc/chat.jinja", "org/model")]
+    ['qwen', '--chat-template=chat.jinja', 'org/model']
 
 A recipe is resolved with absolute paths; whoever downloads the dataset has other ones. Of each the last part stays.
 """

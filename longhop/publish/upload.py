@@ -64,9 +64,8 @@ def push(folder: Path, repo: str, *, private: bool = True, revision: str | None 
         raise PublishError(f"{repo!r} is no name of a repository; expected owner/name ({error})") from error
     except ValueError as error:  # the client has no class of its own for a card that the Hub refuses
         said = " ".join(str(error).split())
-        what = (
-            "the Hub refuses the card" if said.startswith("Invalid metadata") else "the Hub's answer is none of a Hub"
-        )
+        refused = said.startswith("Invalid metadata")
+        what = "the Hub refuses the card" if refused else f"what answers at {api.endpoint} is no Hub"
         raise PublishError(f"{repo}: {what}: {said}") from error
     except (HfHubHTTPError, HTTPError, OSError, RuntimeError) as error:
         # The client wraps what befalls a large file into a RuntimeError that says no more than the file's name.

@@ -14,6 +14,8 @@ from huggingface_hub import constants
 from longhop.errors import PublishError
 from longhop.publish.upload import push
 from tests.hub import TOKEN, USER, Hub
+from tests.integration.conftest import build
+from tests.integration.corpus import write_corpus, write_recipe
 from tests.small_run import tables, write_dataset
 
 # The client's own use of its HTTP library, in `lfs_upload`.
@@ -131,7 +133,7 @@ def test_an_answer_that_is_none_of_a_hub_is_not_blamed_on_the_card(folder: Path,
     with Hub(page="<html>Log in to this network</html>") as hub:
         here(hub)
         message = failure(folder, "org/name")
-    assert "none of a Hub" in message
+    assert "is no Hub" in message
     assert "card" not in message
 
 
@@ -201,3 +203,48 @@ def test_a_hub_that_is_away_and_a_folder_that_is_empty(folder: Path, here: Here)
     assert "cannot be reached" in failure(folder, "org/name")
     (folder / "README.md").unlink()
     assert "no dataset here" in failure(folder, "org/name")
+
+
+FACES = {
+    "the command": "from longhop.cli import main; main()",
+    "the builder": "import sys; from longhop import Run; print(Run.open(sys.argv[2]).push_to_hub(sys.argv[3]))",
+    "Luigi": "from luigi.cmdline import luigi_run; luigi_run()",
+}
+
+
+def test_every_way_to_run_uploads_the_same(tmp_path: Path) -> None:
+    """Command, API and Luigi task make one commit each of what the run holds; Luigi's is made once for each branch."""
+    recipe, out = write_recipe(write_corpus(tmp_path)), tmp_path / "run"
+    build(recipe, out)
+    manifest = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    module = ["--module", "longhop.tasks"]
+    where = ["--out", out, "--local-scheduler"]
+    build_task = [*module, "longhop.Build", "--recipe", recipe, "--push", "org/luigi", *where]
+    parts = len(list((out / "examples" / manifest["fingerprints"]["examples"]).glob("part-*.parquet")))
+    made = ["--fingerprint", manifest["fingerprints"]["dataset"], "--part", parts, "--repo", "org/luigi"]
+    branch = [*module, "longhop.Push", *made, "--private", "true", "--revision", "v2", *where]
+    calls: list[tuple[str, list[object]]] = [
+        ("the command", ["push", out, "org/command"]),
+        ("the builder", ["push", out, "org/builder"]),
+        ("Luigi", build_task),
+        ("Luigi", build_task),
+        ("Luigi", branch),
+        ("Luigi", branch),
+    ]
+    with Hub() as hub:
+        for face, arguments in calls:
+            done = call(FACES[face], *arguments, home=tmp_path / "home", **hub.environment)
+            assert done.returncode == 0, f"{face}\n{done.stdout}\n{done.stderr}"
+            assert TOKEN not in done.stdout + done.stderr
+        made_commits = [(commit.repo, commit.branch) for commit in hub.commits]
+        contents = [{name: data for name, data in commit.files.items() if data} for commit in hub.commits]
+    assert made_commits == [
+        ("org/command", "main"),
+        ("org/builder", "main"),
+        ("org/luigi", "main"),
+        ("org/luigi", "v2"),
+    ]
+    assert all(own == contents[0] for own in contents)
+    local = {str(path.relative_to(out / "dataset")) for path in (out / "dataset").rglob("*") if path.is_file()}
+    assert {name for name in contents[0] if name != ".gitattributes"} == local
+    assert not [path for path in out.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from longhop.prompting import load_prompts
-from longhop.publish.card import render_card, source_facts
+from longhop.publish.card import render_card
 from longhop.publish.dataset import Written, choose_examples, write_tables
+from longhop.publish.facts import source_facts
 from longhop.recipe import Recipe
 from tests.small_run import card_facts, part, recipe, tables, write_dataset
 
@@ -80,10 +81,12 @@ def test_a_licence_is_written_as_the_hub_knows_it() -> None:
 def test_figures_come_out_of_the_tables() -> None:
     """Votes, lengths, kinds, tokens, sources and reasons are counted."""
     text = card(tables()[0])
+    filled = sum(row["n_tokens"] for row in tables()[0]["contexts"]) / (2 * 128)
     for line in (
         "3 examples of long-context question answering",
         "| book | CC0-1.0 | 2 | 94 |",
         "| code | not given | 2 | 90 |",
+        f"| 128 | 2 | 2 | {filled:.1%} | 3 |",
         "| 3 of 4 | 2 |",
         "| 4 of 4 | 1 |",
         "| bridge | 3 |",
@@ -95,6 +98,31 @@ def test_figures_come_out_of_the_tables() -> None:
     ):
         assert line in text, line
     assert "/nowhere" not in text
+
+
+def test_agreement_goes_from_the_most_votes_to_the_fewest() -> None:
+    """Votes are numbers: sixteen of sixteen stand above nine."""
+    rows, _ = tables()
+    for row, votes in zip(rows["examples"], (9, 16, 10), strict=True):
+        row.update(votes=votes, n_traces=16)
+    assert re.findall(r"\| (\d+) of 16 \|", card(rows)) == ["16", "10", "9"]
+
+
+def test_a_length_without_contexts_is_said() -> None:
+    """What was asked for and could not be made stands beside what was."""
+    own = changed(contexts__lengths={64: 3, 128: 2}, contexts__allow_fewer=True)
+    assert "| 64 | 3 | 0 |  | 0 |" in card(tables()[0], own=own)
+
+
+def test_a_model_in_a_folder_goes_by_its_name() -> None:
+    """A path of this machine is no part of the card."""
+    values = recipe().resolved()
+    server = {"kind": "vllm", "model": "/models/of-mine/qwen"}
+    values["engines"] = dict.fromkeys(("writer", "reader", "judge"), server)
+    text = card(tables()[0], own=Recipe.parse({**values, "tokenizer": "/models/of-mine/tokenizer.json"}))
+    assert "| gives the traces | qwen |" in text
+    assert "`tokenizer.json`" in text
+    assert "of-mine" not in text
 
 
 def test_tokens_of_the_chosen_are_compared_with_those_of_its_group() -> None:
@@ -115,6 +143,14 @@ def test_what_the_recipe_switches_off_is_not_claimed() -> None:
     assert "and a judge" not in text
 
 
+@pytest.mark.parametrize(
+    ("least", "said"), [(0.0, "majority is kept"), (0.9, "cites at least 90% of the evidence is kept")]
+)
+def test_the_card_says_how_traces_were_chosen(least: float, said: str) -> None:
+    """The share of the evidence that a trace must cite is part of the choice."""
+    assert said in card(tables()[0], own=changed(selection__min_evidence=least))
+
+
 def test_the_embedded_engine_is_said_to_be_no_model() -> None:
     """Data of `lexical` is not meant for training, and only such data is called so."""
     assert "**Not meant for training.**" in card(tables()[0])
@@ -133,6 +169,7 @@ def test_words_of_documents_are_only_shown() -> None:
     for row in rows["examples"]:
         row["question"] = row["reference_answer"] = NASTY
         row["reasoning"] = f"a\n````\n# broken out\n`````\n{NASTY}\n```\n"
+        row["content"] = f"Answer: \t{NASTY}"
         row["documents"] = [{**document, "title": NASTY} for document in row["documents"]]
         row["evidence"] = [{**quote, "quote": f"- {NASTY}"} for quote in row["evidence"]]
     rows["documents"][0]["kind"] = "a|b"
@@ -148,6 +185,7 @@ def test_words_of_documents_are_only_shown() -> None:
             outside.append(line)
     text = "\n".join(outside)
     assert fence == ""
+    assert not re.search("[\u202e\x07]", card(rows))
     assert "<script" not in text
     assert "[x](" not in text
     assert "\u202e" not in text

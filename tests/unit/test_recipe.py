@@ -262,6 +262,28 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "address",
+    ["http://user:hunter2@gpu1:8000/v1", "https://hunter2@gpu1/v1", "http://gpu1/v1?key=hunter2", "ftp://a:hunter2@b"],
+)
+def test_an_address_with_a_secret_is_refused_and_not_shown(tmp_path: Path, address: str) -> None:
+    """Recipes are kept in run.json and published; a password in an address would go with them."""
+    engine = f"writer: {{kind: openai, model: org/model, urls: [{address!r}]}}"
+    with pytest.raises(RecipeError) as caught:
+        load(tmp_path, SMALL.replace("writer: {kind: lexical}", engine))
+    assert [problem.key for problem in caught.value.problems] == ["engines.writer.urls[0]"]
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://gpu1:8000/v1", "http://[::1]:8000/v1", "https://api.org/@team/v1/", "http://gpu1"]
+)
+def test_an_address_of_a_server_is_taken(tmp_path: Path, address: str) -> None:
+    """Names, ports, IPv6 and paths are all of an address."""
+    engine = f"writer: {{kind: openai, model: org/model, urls: [{address!r}]}}"
+    assert load(tmp_path, SMALL.replace("writer: {kind: lexical}", engine)).engines["writer"].urls == [address]
+
+
+@pytest.mark.parametrize(
     ("text", "key", "said"),
     [
         ("name: [a\n", "line 2, column 1", "YAML"),

@@ -1,0 +1,86 @@
+"""What the card says in figures, counted from the tables of a run, part by part.
+
+    >>> facts = ExampleFacts()
+    >>> facts.add(part, published)
+    >>> facts.votes.most_common(1)
+    [((7, 8), 24)]
+
+Numbers are kept and rows are not, except the first example, which the card shows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from statistics import mean
+from typing import Any
+
+import msgspec
+
+from longhop.publish.dataset import PartTables
+
+__all__ = ["ExampleFacts", "SourceFacts", "source_facts"]
+
+
+class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Documents of one kind and licence."""
+
+    kind: str
+    license: str
+    documents: int
+    tokens: int
+
+
+class ExampleFacts:
+    """What the card says about contexts and examples, gathered part by part."""
+
+    def __init__(self) -> None:
+        self.first: dict[str, Any] | None = None
+        self.contexts: Counter[int] = Counter()
+        """Contexts by target length."""
+        self.filled: Counter[int] = Counter()
+        """Their tokens by target length."""
+        self.lengths: Counter[int] = Counter()
+        self.kinds: Counter[str] = Counter()
+        self.votes: Counter[tuple[int, int]] = Counter()
+        """Examples by votes and traces."""
+        self.chosen: list[int] = []
+        self.typical: list[float] = []
+        self.longest: list[int] = []
+
+    def add(self, part: PartTables, published: frozenset[str]) -> None:
+        """Take the tables of a part in."""
+        for row in part.contexts.select(["target_tokens", "n_tokens"]).to_pylist():
+            self.contexts[row["target_tokens"]] += 1
+            self.filled[row["target_tokens"]] += row["n_tokens"]
+        groups = {row["trace_id"]: row["answer_group"] for row in part.verdicts.to_pylist()}
+        tokens: dict[tuple[str, int], list[int]] = {}
+        for row in part.traces.select(["trace_id", "question_id", "n_tokens"]).to_pylist():
+            group = groups.get(row["trace_id"])
+            if group is not None:
+                tokens.setdefault((row["question_id"], group), []).append(row["n_tokens"])
+        for row in part.examples.to_pylist():
+            if row["question_id"] not in published:
+                continue
+            self.first = self.first or row
+            self.lengths[row["target_tokens"]] += 1
+            self.kinds[row["kind"]] += 1
+            self.votes[row["votes"], row["n_traces"]] += 1
+            same = tokens[row["question_id"], groups[row["trace_id"]]]
+            self.chosen.append(row["trace_tokens"])
+            self.typical.append(mean(same))
+            self.longest.append(max(same))
+
+
+def source_facts(documents: Iterable[Mapping[str, Any]]) -> list[SourceFacts]:
+    """Documents by kind and licence; each row has `kind`, `license` and `n_tokens`."""
+    count: Counter[tuple[str, str]] = Counter()
+    tokens: Counter[tuple[str, str]] = Counter()
+    for row in documents:
+        key = (row["kind"], row["license"] or "not given")
+        count[key] += 1
+        tokens[key] += row["n_tokens"]
+    return [
+        SourceFacts(kind=kind, license=licence, documents=count[kind, licence], tokens=tokens[kind, licence])
+        for kind, licence in sorted(count)
+    ]
