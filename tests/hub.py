@@ -38,6 +38,8 @@ class Hub:
     """The server; what arrived stands in its attributes."""
 
     refuse: int | None = None
+    public: bool = False
+    """Whether its repositories are public, however they are made."""
     refuse_objects: int | None = None
     """Answers large files with a status."""
     page: str = ""
@@ -136,7 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
                 )
             else:
                 siblings = [{"rfilename": name} for name in files]
-                self._json({"id": match[1], "sha": "0" * 40, "siblings": siblings, "tags": [], "private": True})
+                self._json(
+                    {"id": match[1], "sha": "0" * 40, "siblings": siblings, "tags": [], "private": not self.hub.public}
+                )
         elif (match := re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path)) and match[
             2
         ] in self.hub.files(match[1]):

@@ -35,7 +35,7 @@ def push(folder: Path, repo: str, *, private: bool = True, revision: str | None 
     Args:
         folder: The dataset folder of a run.
         repo: `owner/name`; a name alone goes under the owner of the token.
-        private: Whether a repository that is made is private.
+        private: Whether a repository that is made is private; an existing public one is refused then.
         revision: Branch to commit to; the main one where None.
 
     Returns:
@@ -51,6 +51,9 @@ def push(folder: Path, repo: str, *, private: bool = True, revision: str | None 
     api = HfApi(library_name="longhop")
     try:
         made = api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True).repo_id
+        # `exist_ok` takes a repository as it is: what is meant to be private must not go to one that all can read.
+        if private and api.dataset_info(made).private is False:
+            raise PublishError(f"{made}: is public; push with --public (`private=False`) if that is meant")
         if revision is not None:
             api.create_branch(made, repo_type="dataset", branch=revision, exist_ok=True)
         commit = api.upload_folder(

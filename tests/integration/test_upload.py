@@ -119,6 +119,17 @@ def test_a_revision_is_a_branch(folder: Path, here: Here) -> None:
         assert hub.repos["org/name"].get("private") is not True
 
 
+def test_what_is_meant_to_be_private_does_not_go_to_a_public_repository(folder: Path, here: Here) -> None:
+    """It is refused before anything is sent; asked for as public, it goes."""
+    with Hub(public=True) as hub:
+        here(hub)
+        with pytest.raises(PublishError, match="is public; push with --public"):
+            push(folder, "org/name")
+        assert hub.commits == []
+        push(folder, "org/name", private=False)
+        assert len(hub.commits) == 1
+
+
 def test_a_name_alone_goes_under_the_owner_of_the_token(folder: Path, here: Here) -> None:
     """The commit goes to the repository that the Hub made, not to one of the name that was given."""
     with Hub() as hub:
