@@ -69,6 +69,7 @@ def build(
     """Build the dataset of a recipe; run again, it continues."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     logging.getLogger("longhop").setLevel(logging.INFO)
+    logging.raiseExceptions = False  # a reader of the progress lines that has gone is no reason to end, nor to speak
     signal.signal(signal.SIGTERM, _terminate)
     builder = Builder(Recipe.load(recipe, overrides or ()), out)
     run = builder.build(workers, refresh=refresh, scheduler=scheduler)

@@ -151,9 +151,8 @@ def begin(folder: RunFolder, recipe: Recipe, now: str, *, refresh: bool = False)
         if added:
             growth.append((first, first + added))
     history = dict(old.history) if old else {}
-    history[made["context_plan"]] = _grown(
-        folder, made["context_plan"], history.get(made["context_plan"], []), recipe, len(growth), notes
-    )
+    steps = _planned(folder, made, history.get(made["context_plan"], []))
+    history[made["context_plan"]] = _grown(steps, recipe, len(growth), notes)
     manifest = Manifest(
         name=recipe.name,
         recipe=recipe.resolved(),
@@ -225,12 +224,18 @@ def _parts_of(
         yield ListingPart(items=items, left_out=left_out)
 
 
-def _grown(
-    folder: RunFolder, fingerprint: str, steps: list[PlanStep], recipe: Recipe, growth: int, notes: list[str]
-) -> list[PlanStep]:
+def _planned(folder: RunFolder, made: dict[str, str], steps: list[PlanStep]) -> list[PlanStep]:
+    """The steps that bind: a last one that was never planned, because it failed or was changed before, does not.
+
+    One whose table somebody deleted does, as long as later plans or contexts follow from it: it is planned again.
+    """
+    if folder.parts("contexts", made["contexts"]) and not folder.parts("context_plan", made["context_plan"]):
+        return steps
+    return steps[: 1 + max(folder.parts("context_plan", made["context_plan"]), default=-1)]
+
+
+def _grown(planned: list[PlanStep], recipe: Recipe, growth: int, notes: list[str]) -> list[PlanStep]:
     """The steps of planning, with one more where more is asked for than was planned."""
-    # A step that was never planned, because it failed or was changed before, binds nobody.
-    planned = [step for number, step in enumerate(steps) if folder.has_part("context_plan", fingerprint, number)]
     before = planned[-1].lengths if planned else {}
     asked = {str(length): count for length, count in sorted(recipe.contexts.lengths.items())}
     lengths = {

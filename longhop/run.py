@@ -8,6 +8,7 @@ The frames read exactly the parts that the current recipe's plan has, whatever o
 
 from __future__ import annotations
 
+import glob
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -130,8 +131,8 @@ class Run:
         import datasets  # noqa: PLC0415 - takes seconds to import, and few need it
 
         files = {
-            str(path).rpartition("/")[2].partition("-")[0]: str(path)
-            for path in sorted(self.folder.files("dataset/data/default/*.parquet"))
+            path.rpartition("/")[2].partition("-")[0]: glob.escape(path)  # a pattern to `datasets`
+            for path in self.folder.files("dataset/data/default/*.parquet")
         }
         if not files:
             raise PublishError(f"{self.folder.url}: no dataset with examples here; build the run to its end first")
@@ -226,6 +227,6 @@ class Run:
         if not self.folder.is_local:
             return pl.scan_pyarrow_dataset(self.folder.table_set(names))
         try:
-            return pl.scan_parquet([self.folder.url_of(name) for name in names])
+            return pl.scan_parquet([self.folder.url_of(name) for name in names], glob=False)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise StorageError(f"{self.folder.url}: {error}") from error

@@ -9,7 +9,10 @@ With folders of the user's own, the recipe points at those. Without, a few short
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+
+import yaml
 
 from longhop.errors import StorageError
 
@@ -141,7 +144,7 @@ def write(path: Path, sources: list[Path]) -> list[Path]:
     for source in sources:
         if not source.exists():
             raise StorageError(f"{source}: no such file or folder; give a folder of books, papers or code")
-    lines = [f"  - {{kind: {_kind(source)}, path: {source.absolute()}}}" for source in sources]
+    lines = [f"  - {_flow({'kind': _kind(source), 'path': str(source.absolute())})}" for source in sources]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not sources:
@@ -166,6 +169,11 @@ def write(path: Path, sources: list[Path]) -> list[Path]:
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error}") from error
     return written
+
+
+def _flow(mapping: dict[str, str]) -> str:
+    """A mapping as YAML in one line, quoted where a path needs it."""
+    return yaml.safe_dump(mapping, default_flow_style=True, allow_unicode=True, sort_keys=False, width=math.inf).strip()
 
 
 def _kind(source: Path) -> str:

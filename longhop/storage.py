@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import shutil
 import socket
@@ -208,13 +209,18 @@ class RunFolder:
         """Counts of a part; None where it is not built."""
         if not self.has_part(stage, fingerprint, part):
             return None
-        data = self.read_json(self.part_name(stage, fingerprint, part, ending="json"))
-        return msgspec.convert(data, PartCounts) if data is not None else None
+        name = self.part_name(stage, fingerprint, part, ending="json")
+        remedy = f"delete {self.part_name(stage, fingerprint, part)} and build again"
+        data = self.read_json(name, remedy)
+        try:
+            return msgspec.convert(data, PartCounts) if data is not None else None
+        except msgspec.ValidationError as error:
+            raise StorageError(f"{self.url_of(name)}: is damaged ({error}); {remedy}") from error
 
     def parts(self, stage: str, fingerprint: str) -> list[int]:
         """Numbers of the parts of a stage that are complete."""
-        pattern = self.path_of(f"{stage}/{fingerprint}/part-*.parquet")
-        return sorted(int(str(path).rpartition("-")[2].partition(".")[0]) for path in self._fs.glob(pattern))
+        names = (path.rpartition("/")[2] for path in self.files(f"{stage}/{fingerprint}/part-*.parquet"))
+        return sorted(int(name.rpartition("-")[2].partition(".")[0]) for name in names)
 
     def all_counts(self, stage: str, fingerprint: str) -> Iterator[tuple[int, PartCounts]]:
         """Number and counts of every complete part of a stage."""
@@ -239,7 +245,8 @@ class RunFolder:
 
     def files(self, pattern: str) -> list[str]:
         """Files of the run that match a pattern, as addresses."""
-        found = sorted(str(path) for path in self._fs.glob(self.path_of(pattern)))
+        # The run's own folder is no pattern, whatever its name is.
+        found = sorted(str(path) for path in self._fs.glob(f"{glob.escape(self._root.rstrip('/'))}/{pattern}"))
         return found if self.is_local else [self._fs.unstrip_protocol(path) for path in found]
 
     def exists(self, name: str) -> bool:
@@ -281,11 +288,11 @@ class RunFolder:
                 pq.write_table(table, temporary, compression="zstd")
             self._put(temporary, name)
 
-    def read_json(self, name: str) -> Any:
+    def read_json(self, name: str, remedy: str = "delete it and build again") -> Any:
         """A JSON file of the run; None where there is none.
 
         Raises:
-            StorageError: It is no JSON.
+            StorageError: It is no JSON; the message ends with `remedy`.
         """
         with _explained(self.url_of(name), "read"):
             try:
@@ -295,7 +302,7 @@ class RunFolder:
         try:
             return msgspec.json.decode(data)
         except msgspec.DecodeError as error:
-            raise StorageError(f"{self.url_of(name)}: is damaged ({error}); delete it and build again") from error
+            raise StorageError(f"{self.url_of(name)}: is damaged ({error}); {remedy}") from error
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file whole."""

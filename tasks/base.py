@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import ClassVar
 
@@ -82,23 +83,49 @@ class PartTask(RunTask):
 
     def run(self) -> None:
         """Build the part, unless another build has made it meanwhile."""
-        mine = self.manifest.fingerprints[self.stage]
-        if mine != self.fingerprint:
-            raise StorageError(
-                f"{self.folder.url}: run.json says {self.stage} {mine}, this task builds {self.fingerprint}; "
-                "another build has changed the recipe meanwhile, start this one again"
-            )
-        with self.folder.claim(self.stage, self.fingerprint, self.part):
-            if not self.complete():
+        with self.building() as missing:
+            if missing:
                 counts = self.folder.write_part(self.stage, self.fingerprint, self.part, self.items(), self.record)
                 log.info("%s", _said(self.stage, self.part, counts))
 
+    @contextmanager
+    def building(self) -> Iterator[bool]:
+        """Hold the part, and one manifest that it is built by; gives whether the part is missing still.
+
+        Raises:
+            StorageError: By the run's manifest, the part would have another fingerprint.
+        """
+        with self.folder.claim(self.stage, self.fingerprint, self.part):
+            if self.complete():
+                yield False
+                return
+            # Read now, since waiting for the part may have taken long, and kept, since another build may change it.
+            manifest = load(self.folder)
+            mine = manifest.fingerprints[self.stage]
+            if mine != self.fingerprint:
+                raise StorageError(
+                    f"{self.folder.url}: run.json says {self.stage} {mine}, this task builds {self.fingerprint}; "
+                    "another build has changed the recipe meanwhile, start this one again"
+                )
+            for name in ("recipe", "tokenizer", "prompts"):  # Luigi keeps a task from one build to the next
+                self.__dict__.pop(name, None)
+            self._begun_with.append(manifest)
+            try:
+                yield True
+            finally:
+                self._begun_with.clear()
+
     # What parts are built from
+
+    @cached_property
+    def _begun_with(self) -> list[Manifest]:
+        """The manifest that the part is built by; none while it is not built."""
+        return []
 
     @property
     def manifest(self) -> Manifest:
-        """The run's manifest."""
-        return manifest_of(self.out)
+        """The run's manifest; while the part is built, the one that it was begun with."""
+        return self._begun_with[0] if self._begun_with else manifest_of(self.out)
 
     @cached_property
     def recipe(self) -> Recipe:

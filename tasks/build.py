@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from longhop.recipe import Recipe
 from .base import PartTask, RunTask, forget_manifests, log, manifest_of, planned_contexts
 from .contexts import ContextPlans, Contexts
 from .dataset import Dataset, Push
-from .documents import DocumentPlan
+from .documents import DocumentPlan, Documents
 from .examples import Examples
 from .questions import Questions
 from .traces import Traces
@@ -58,23 +58,24 @@ class Build(RunTask):
         if not self.out:
             self.out = f"runs/{recipe.name}"
         manifest = self._begin(recipe)
-        growth, steps = len(manifest.growth), len(manifest.steps)
-        yield [
-            DocumentPlan(self.out, manifest.fingerprints["plan"], growth - 1),
-            ContextPlans(self.out, manifest.fingerprints["context_plan"], steps - 1),
-        ]
+        steps = len(manifest.steps)
+        # A part that somebody deleted, as an error about it says, is made again, also where what came of it stands.
+        documents = manifest.growth[-1][1]
+        yield list(
+            self._missing(manifest, {Documents: documents, DocumentPlan: len(manifest.growth), ContextPlans: steps})
+        )
         plans = planned_contexts(self.out, manifest.fingerprints["context_plan"], steps)
         parts = 1 + max((plan.part for plan in plans), default=-1)
-        # A part that somebody deleted is made again, also where the dataset that came of it still stands.
-        yield list(self._missing(manifest, parts))
+        yield list(self._missing(manifest, dict.fromkeys((Contexts, Questions, Traces, Verdicts, Examples), parts)))
         dataset = manifest.fingerprints["dataset"]
         yield Dataset(self.out, dataset, parts)
         if self.push:
             yield Push(out=self.out, repo=self.push, fingerprint=dataset, part=parts, private=recipe.dataset.private)
         self.done.value = 1
 
-    def _missing(self, manifest: Manifest, parts: int) -> Iterator[PartTask]:
-        for task in (Contexts, Questions, Traces, Verdicts, Examples):
+    def _missing(self, manifest: Manifest, wanted: Mapping[type[PartTask], int]) -> Iterator[PartTask]:
+        """Parts that are not there, of each kind of task the number that is wanted."""
+        for task, parts in wanted.items():
             fingerprint = manifest.fingerprints[task.stage]
             built = set(self.folder.parts(task.stage, fingerprint))
             yield from (task(self.out, fingerprint, part) for part in range(parts) if part not in built)

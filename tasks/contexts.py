@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from longhop.errors import CorpusError
+from longhop.errors import CorpusError, StorageError
 from longhop.records import Context, ContextPlan, Document, Plan, Record
 from longhop.stages.contexts import PlannedDocument, plan_contexts, render_contexts
 
 from .base import PartTask, log, planned_contexts
-from .documents import DocumentPlan
+from .documents import DocumentPlan, Documents
 
 _CACHED_CHARS = 128 * 1024**2  # documents kept while a part is rendered; books stand in several contexts of it
 
@@ -23,9 +23,11 @@ class ContextPlans(PartTask):
     record = ContextPlan
 
     def requires(self) -> list[PartTask]:
-        """The plan of the documents, and the steps before."""
+        """The documents, their plan, and the steps before."""
         step = self.manifest.steps[self.part]
+        last = self.manifest.growth[step.growth - 1][1]
         return [
+            *[Documents(self.out, self.before("documents"), part) for part in range(last)],
             *[DocumentPlan(self.out, self.before("plan"), number) for number in range(step.growth)],
             *([ContextPlans(self.out, self.fingerprint, self.part - 1)] if self.part else []),
         ]
@@ -107,6 +109,12 @@ class Contexts(PartTask):
                 while kept and sum(row.n_chars for row in [*kept.values(), *rows]) > _CACHED_CHARS:
                     kept.pop(next(iter(kept)))
                 kept.update({row.document_id: row for row in rows})
+                if document_id not in kept:
+                    raise StorageError(
+                        f"{self.folder.url}: document {document_id} is not in part {place.part} of the documents, "
+                        "where the plan has it; its source changed before that part was made again. Restore the source "
+                        "and delete the part, or build into another folder"
+                    )
             return kept[document_id]
 
         return read

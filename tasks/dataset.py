@@ -45,7 +45,11 @@ class Dataset(PartTask):
 
     def complete(self) -> bool:
         """Whether the folder that stands is this one."""
-        return self.folder.exists(self.marker) and self.folder.read_json("published/current.json") == self._current
+        return (
+            self.folder.exists(self.marker)
+            and self.folder.exists("dataset/README.md")
+            and self.folder.read_json("published/current.json") == self._current
+        )
 
     @property
     def _current(self) -> dict[str, Any]:
@@ -53,8 +57,8 @@ class Dataset(PartTask):
 
     def run(self) -> None:
         """Write the folder beside its place and swap it in."""
-        with self.folder.claim(self.stage, self.fingerprint, self.part):
-            if self.complete():
+        with self.building() as missing:
+            if not missing:
                 return
             with self.folder.scratch("dataset") as scratch:
                 target = scratch / "dataset"

@@ -41,8 +41,8 @@ class DocumentPlan(PartTask):
 
     def requires(self) -> list[PartTask]:
         """The documents up to this step, and the plan of the step before."""
-        first, last = self.manifest.growth[self.part]
-        documents = [Documents(self.out, self.before("documents"), part) for part in range(first, last)]
+        last = self.manifest.growth[self.part][1]
+        documents = [Documents(self.out, self.before("documents"), part) for part in range(last)]
         return [*documents, *([DocumentPlan(self.out, self.fingerprint, self.part - 1)] if self.part else [])]
 
     def items(self) -> Iterable[Record]:
