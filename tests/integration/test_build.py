@@ -1,6 +1,7 @@
 """A build from documents to dataset: the same whatever the workers, continued after any end, growing without loss."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -149,6 +150,35 @@ def test_a_damaged_part_is_named_and_mended_by_deleting_it(recipe: Path, tmp_pat
     part.unlink()
     again = tables(build(recipe, tmp_path / "run"))
     assert [name for name in before if not before[name].equals(again[name])] == []
+
+
+def test_whatever_was_deleted_is_made_again_and_is_the_same(recipe: Path, tmp_path: Path) -> None:
+    """Documents, a step of planning that others stand on, contexts, the dataset: all that came of them stands still."""
+    grown = "contexts.lengths={500: 5, 800: 3}"
+    build(recipe, tmp_path / "run")
+    before = tables(build(recipe, tmp_path / "run", grown))
+    for stage in ("documents", "context_plan", "contexts"):
+        (part,) = (tmp_path / "run" / stage).rglob("part-00000.parquet")
+        part.unlink()
+    shutil.rmtree(tmp_path / "run" / "dataset")
+    run = build(recipe, tmp_path / "run", grown)
+    after = tables(run)
+    assert [name for name in before if not before[name].equals(after[name])] == []
+    planned = pl.read_parquet(tmp_path / "run" / "context_plan" / "*" / "part-*.parquet")["context_id"]
+    assert sorted(planned) == sorted(after["contexts"]["context_id"])
+    assert run.dataset()["train"].num_rows > 0
+
+
+def test_documents_that_cannot_be_made_again_are_said(recipe: Path, tmp_path: Path) -> None:
+    """Their source has changed meanwhile, and contexts that are to be rendered stand on them."""
+    build(recipe, tmp_path / "run")
+    for stage in ("documents", "contexts"):
+        for part in (tmp_path / "run" / stage).rglob("part-*.parquet"):
+            part.unlink()
+    for file in (tmp_path / "books").iterdir():
+        file.write_text("Another text.\n")
+    with pytest.raises(StorageError, match="its source changed before that part was made again"):
+        build(recipe, tmp_path / "run")
 
 
 def test_an_engine_that_is_not_there_stops_before_anything_is_built(recipe: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The builder in a process that lives on: a notebook, a service, a script that builds more than once."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -16,8 +18,11 @@ import pytest
 from longhop import Builder, Recipe, Run
 from longhop.errors import BuildError, StorageError
 from longhop.fingerprints import STAGES
+from longhop.manifest import begin
 from longhop.stages import traces
 from longhop.storage import RunFolder
+from longhop.tasks import Verdicts
+from longhop.tasks.base import forget_manifests
 from tests.integration.conftest import TABLES, build, equal
 from tests.integration.corpus import write_corpus, write_recipe
 
@@ -86,6 +91,33 @@ def test_a_run_that_only_began_has_empty_tables(recipe: Path, tmp_path: Path) ->
         assert frame.schema == getattr(whole, name)().collect().schema, name
         assert (frame.height > 0) == (name in ("documents", "plan")), name
     assert [(state.stage, state.parts) for state in run.states()][2:4] == [("context_plan", 1), ("contexts", None)]
+
+
+def test_a_folder_whose_name_looks_like_a_pattern_is_a_folder(recipe: Path, tmp_path: Path) -> None:
+    """Brackets, stars and spaces."""
+    run = build(recipe, tmp_path / "odd [1] *x")
+    assert all(state.built == state.parts for state in run.states())
+    assert run.examples().collect().height >= run.dataset()["train"].num_rows > 0
+
+
+def test_a_part_that_waited_is_not_built_by_another_recipe(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a build waits for a part, another one changes the recipe: no part of the old name has the new rows."""
+    run = build(recipe, tmp_path / "run")
+    part = run.folder.files("verdicts/*/part-00000.parquet")[0].removeprefix(f"{run.folder.local_path}/")
+    run.folder.remove(part)
+
+    @contextlib.contextmanager
+    def waits(folder: RunFolder, *_: object) -> Iterator[None]:
+        begin(folder, Recipe.load(recipe, ["scoring.ask=never"]), "2026-01-01T00:00:00+00:00")
+        forget_manifests()
+        yield
+
+    monkeypatch.setattr(RunFolder, "claim", waits)
+    with pytest.raises(StorageError, match="another build has changed the recipe meanwhile"):
+        Verdicts(str(tmp_path / "run"), part.split("/")[1], 0).run()
+    assert not run.folder.exists(part)
 
 
 def test_states_count_what_the_tables_hold(recipe: Path, tmp_path: Path) -> None:

@@ -1,9 +1,13 @@
 """The command: exit codes, what it says where, and what it writes."""
 
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from longhop.__main__ import main as start
 from longhop.cli import main
 from tests.integration.corpus import write_corpus, write_recipe
 
@@ -91,6 +95,27 @@ def test_status_of_a_folder_without_a_run(tmp_path: Path, capsys: pytest.Capture
     assert "longhop build RECIPE" in err
 
 
+def test_a_reader_of_the_progress_that_goes_away_ends_nothing(recipe: Path, tmp_path: Path) -> None:
+    """`longhop build … | head -1`: no word about it, and the dataset is built."""
+    command = [sys.executable, "-c", "from longhop.cli import main; main()", "build", str(recipe)]
+    command += ["--out", str(tmp_path / "run")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("documents")
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert (tmp_path / "run" / "dataset" / "README.md").exists()
+
+
+def test_init_quotes_what_yaml_would_read_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Commas, colons, braces and a hash in the name of a folder."""
+    write_corpus(tmp_path / "a, b: c #1{x}")
+    own = tmp_path / "own.yaml"
+    assert run(capsys, "init", own, "--sources", tmp_path / "a, b: c #1{x}")[0] == 0
+    assert run(capsys, "check", own)[0] == 0
+
+
 def test_init_writes_what_check_accepts_and_build_builds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,3 +135,25 @@ def test_init_writes_what_check_accepts_and_build_builds(
     code, _, err = run(capsys, "init", "third.yaml", "--sources", tmp_path / "nosuch")
     assert code == 1
     assert "nosuch" in err
+
+
+def test_an_interrupt_while_the_command_is_imported_is_one_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Imports take seconds; then, too: exit code 130 and one sentence."""
+
+    class Interrupted(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "longhop.cli", Interrupted("longhop.cli"))
+    with pytest.raises(SystemExit) as ended:
+        start()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted; run the same command again to continue\n"
+
+
+def test_what_takes_long_to_import_is_imported_when_asked_for() -> None:
+    """The entry point itself is there at once."""
+    code = "import sys, longhop.__main__; assert not {'polars', 'sklearn', 'typer'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)  # noqa: S603 - our own command

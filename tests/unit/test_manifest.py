@@ -9,7 +9,7 @@ from longhop import manifest as module
 from longhop.errors import SourceError, StorageError
 from longhop.manifest import Manifest, begin, load
 from longhop.recipe import Recipe
-from longhop.records import ContextPlan
+from longhop.records import Context, ContextPlan
 from longhop.storage import RunFolder
 from tests.integration.corpus import write_corpus, write_recipe
 
@@ -137,6 +137,20 @@ def test_a_step_that_was_never_planned_binds_nobody(recipe: Path, folder: RunFol
     manifest, notes = begin(folder, Recipe.load(recipe), NOW)
     assert [step.lengths for step in manifest.steps] == [{"500": 3, "800": 2}]
     assert notes == []
+
+
+def test_a_step_whose_plan_was_deleted_binds_where_something_came_of_it(recipe: Path, folder: RunFolder) -> None:
+    """A later plan, or contexts: it is planned again as it was, not as a first step with all that is asked for now."""
+    first, _ = begin(folder, Recipe.load(recipe), NOW)
+    planned(folder, first)
+    more = Recipe.load(recipe, ["contexts.lengths={500: 5, 800: 2}"])
+    second, _ = begin(folder, more, NOW)
+    planned(folder, second)
+    folder.remove(folder.part_name("context_plan", first.fingerprints["context_plan"], 0))
+    assert begin(folder, more, LATER)[0].steps == second.steps
+    folder.write_part("contexts", first.fingerprints["contexts"], 0, [], Context)
+    folder.remove(folder.part_name("context_plan", first.fingerprints["context_plan"], 1))
+    assert begin(folder, more, LATER)[0].steps == second.steps
 
 
 def test_a_run_of_another_recipe_name_is_refused(recipe: Path, folder: RunFolder) -> None:

@@ -108,6 +108,17 @@ def test_a_damaged_table_is_named_with_what_to_do(tmp_path: Path) -> None:
         folder.read_json("run.json")
 
 
+def test_damaged_counts_are_named_with_what_to_do(folder: RunFolder) -> None:
+    """They are made together with their part, so that is what to delete."""
+    folder.write_part("plan", "f", 0, rows(5), Plan)
+    for value in ({"rows": "many"}, [1]):
+        folder.write_json("plan/f/part-00000.json", value)
+        with pytest.raises(
+            StorageError, match=r"json: is damaged .* delete plan/f/part-00000\.parquet and build again"
+        ):
+            folder.read_counts("plan", "f", 0)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_is_not_writable_is_said_in_one_sentence(tmp_path: Path) -> None:
     """With what to do."""
