@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from longhop.errors import SourceError, StorageError
-from longhop.fingerprints import fingerprints
+from longhop.fingerprints import STAGES, fingerprints
 from longhop.prompting import load_prompts
 from longhop.recipe import Recipe
 from longhop.records import Rejection
@@ -35,6 +35,8 @@ __all__ = ["ListingPart", "Manifest", "PlanStep", "begin", "load"]
 NAME = "run.json"
 _PART_BYTES = 32 * 1024**2
 _PART_ITEMS = 200
+_NO_LABELS: dict[str, Any] = {"kind": "", "license": None, "title": None}
+"""What a recipe says of a source's items, which changes no text."""
 _PACKAGES = ("longhop", "datasets", "huggingface_hub", "luigi", "polars", "pyarrow", "rapidfuzz", "rensa", "tokenizers")
 
 
@@ -98,7 +100,7 @@ def load(folder: RunFolder) -> Manifest:
 
 
 def _read(folder: RunFolder) -> Manifest | None:
-    data = folder.read_json(NAME)
+    data = folder.read_json(NAME, f"restore it from a copy, or {_start_again(folder)}")
     if data is None:
         return None
     try:
@@ -107,6 +109,11 @@ def _read(folder: RunFolder) -> Manifest | None:
         raise StorageError(
             f"{folder.url_of(NAME)}: is not of this version of longhop ({error}); build into another folder"
         ) from error
+
+
+def _start_again(folder: RunFolder) -> str:
+    stages = ", ".join(f"{stage}/" for stage in STAGES if stage != "dataset")
+    return f"delete {stages} and it, and build again: completions are kept elsewhere, none is asked for again"
 
 
 def begin(folder: RunFolder, recipe: Recipe, now: str, *, refresh: bool = False) -> tuple[Manifest, list[str]]:
@@ -127,6 +134,12 @@ def begin(folder: RunFolder, recipe: Recipe, now: str, *, refresh: bool = False)
         TokenizerError, PromptError: They cannot be loaded.
     """
     old = _read(folder)
+    if old is None and folder.files("*/*/part-00000.parquet"):
+        # Their numbers mean something in the listing and the plan that stood there, and in no other.
+        raise StorageError(
+            f"{folder.url_of(NAME)}: is missing, and parts of its run are there; restore it from a copy, "
+            f"or {_start_again(folder)}"
+        )
     if old is not None and old.name != recipe.name:
         raise StorageError(
             f"{folder.url}: holds a run of the recipe `{old.name}`, this one is `{recipe.name}`; choose another --out"
@@ -171,8 +184,14 @@ def begin(folder: RunFolder, recipe: Recipe, now: str, *, refresh: bool = False)
 
 
 def _identity(item: SourceItem) -> SourceItem:
-    """An item without the place where it lies: a corpus that was moved is the same corpus."""
-    return msgspec.structs.replace(item, location="", root="")
+    """An item without the place where it lies, and without its labels: neither makes another document of it."""
+    return msgspec.structs.replace(item, location="", root="", **_NO_LABELS)
+
+
+def _placed(item: SourceItem, present: dict[SourceItem, SourceItem]) -> SourceItem:
+    """An item that is listed, where it lies now."""
+    now = present.get(_identity(item), item)
+    return msgspec.structs.replace(item, location=now.location, root=now.root)
 
 
 def _listed_anew(recipe: Recipe, listing: list[ListingPart], notes: list[str]) -> tuple[list[ListingPart], int]:
@@ -181,10 +200,7 @@ def _listed_anew(recipe: Recipe, listing: list[ListingPart], notes: list[str]) -
     present = {_identity(entry): entry for entry in reversed(entries) if isinstance(entry, SourceItem)}
     known = {_identity(item) for part in listing for item in part.items}
     said = {rejection for part in listing for rejection in part.left_out}
-    kept = [
-        msgspec.structs.replace(part, items=[present.get(_identity(item), item) for item in part.items])
-        for part in listing
-    ]
+    kept = [msgspec.structs.replace(part, items=[_placed(item, present) for item in part.items]) for part in listing]
     added = list(_parts_of(entries, known, said))
     if listing:
         names, listed = {item.path for item in known}, {item.path for item in present}
@@ -195,7 +211,18 @@ def _listed_anew(recipe: Recipe, listing: list[ListingPart], notes: list[str]) -
             f"sources listed anew: {len(new) - changed} new, {changed} changed (taken as new documents), "
             f"{vanished} vanished (they stay in the run)"
         )
+        labels = _labels_that_differ(listing, present)
+        if labels:
+            notes.append(
+                f"{' and '.join(labels)} of some sources differ from what this run was begun with, and stay as they "
+                "were: documents and contexts have them already. Build into another folder to change them"
+            )
     return kept + added, len(added)
+
+
+def _labels_that_differ(listing: list[ListingPart], present: dict[SourceItem, SourceItem]) -> list[str]:
+    pairs = [(item, present.get(_identity(item), item)) for part in listing for item in part.items]
+    return [label for label in _NO_LABELS if any(getattr(old, label) != getattr(new, label) for old, new in pairs)]
 
 
 def _parts_of(

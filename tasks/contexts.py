@@ -36,19 +36,20 @@ class ContextPlans(PartTask):
         """Group and pack."""
         step, recipe = self.manifest.steps[self.part], self.recipe
         places = {
-            (plan.part, plan.document_id): plan
+            (plan.part, plan.row_group, plan.document_id): plan
             for number in range(step.growth)
             for plan in self.folder.read_part("plan", self.before("plan"), number, Plan)
             if plan.duplicate_of is None
         }
         columns = [name for name in PlannedDocument.__struct_fields__ if name not in ("split", "duplicate_of")]
-        documents = {
-            row["document_id"]: msgspec.convert({**row, "split": plan.split}, PlannedDocument)
-            for part in sorted({part for part, _ in places})
-            for _, table in self.folder.read_groups("documents", self.before("documents"), part, columns)
-            for row in table.to_pylist()
-            if (plan := places.get((part, row["document_id"]))) is not None
-        }
+        documents: dict[str, PlannedDocument] = {}
+        for part in sorted({part for part, _, _ in places}):
+            for group, table in self.folder.read_groups("documents", self.before("documents"), part, columns):
+                for row in table.to_pylist():
+                    name = row["document_id"]
+                    # Of equal documents, which share their id, the first takes part, also within a row group.
+                    if (plan := places.get((part, group, name))) is not None and name not in documents:
+                        documents[name] = msgspec.convert({**row, "split": plan.split}, PlannedDocument)
         config = recipe.contexts.model_copy(
             update={
                 "lengths": {int(length): count for length, count in step.lengths.items()},
@@ -108,7 +109,7 @@ class Contexts(PartTask):
                 )
                 while kept and sum(row.n_chars for row in [*kept.values(), *rows]) > _CACHED_CHARS:
                     kept.pop(next(iter(kept)))
-                kept.update({row.document_id: row for row in rows})
+                kept.update({row.document_id: row for row in reversed(rows)})  # of equal documents the first
                 if document_id not in kept:
                     raise StorageError(
                         f"{self.folder.url}: document {document_id} is not in part {place.part} of the documents, "

@@ -36,8 +36,8 @@ MARKUP = re.compile(
 
 
 def ids(run: Run) -> Looked:
-    """Ids are what DESIGN.md makes them of, and none stands twice."""
-    for stage, key in zip(STAGES, ("document", "document", "context", "context", "question", "trace"), strict=False):
+    """Ids are what DESIGN.md makes them of, and none stands twice but that of equal documents."""
+    for stage, key in zip(STAGES[2:], ("context", "context", "question", "trace"), strict=False):
         counted = Counter(row[f"{key}_id"] for row in run.rows[stage])
         yield from (look(count == 1, f"{stage}: {item} stands {count} times") for item, count in counted.items())
     for row in run.rows["documents"]:
@@ -123,7 +123,13 @@ def sums(run: Run) -> Looked:
     yield from each(
         "context", {row["context_id"] for row in run.rows["context_plan"]}, run.contexts, run.left("contexts")
     )
-    yield from each("document", set(run.documents), Counter(row["document_id"] for row in run.rows["plan"]))
+    read, placed = (Counter(row["document_id"] for row in run.rows[stage]) for stage in ("documents", "plan"))
+    for name in sorted({*read, *placed}):
+        yield look(
+            read[name] == placed[name], f"document {name}: {read[name]} times read, {placed[name]} times planned"
+        )
+        parts = [row for row in run.rows["plan"] if row["document_id"] == name and row["duplicate_of"] is None]
+        yield look(len(parts) <= 1, f"document {name}: takes part {len(parts)} times")
     samples = run.recipe["traces"]["samples"]
     asked = {make_id(question, sample) for question in run.accepted for sample in range(samples)}
     sampled = Counter(row["trace_id"] for row in run.rows["traces"])

@@ -95,7 +95,8 @@ class Run:
         left_out = folder / "published" / self.fingerprints["dataset"]
         newest = sorted(left_out.glob("rejections-*.parquet"))[-1:]
         self.rejections["dataset"] = [row for file in newest for row in pq.read_table(file).to_pylist()]
-        self.documents = {row["document_id"]: row for row in self.rows["documents"]}
+        # Of equal documents, which share their id, the first takes part.
+        self.documents = {row["document_id"]: row for row in reversed(self.rows["documents"])}
         self.used = {row["document_id"]: row for row in self.rows["plan"] if row["duplicate_of"] is None}
         self.contexts = {row["context_id"]: row for row in self.rows["contexts"]}
         self.questions = {row["question_id"]: row for row in self.rows["questions"]}

@@ -202,7 +202,7 @@ def plan_documents(
     """Find duplicates and give each document a split.
 
     Args:
-        documents: All documents of the run, of earlier growth steps too, in any order.
+        documents: All documents of the run, of earlier growth steps too, in any order; equal ones share their id.
         config: Threshold of near-duplicates, and the splits.
         seed: Decides which documents come into which split.
         earlier: Plans of earlier growth steps: their documents keep split and place, and new ones are compared with
@@ -244,7 +244,8 @@ def plan_documents(
         original = None
         if first.get(name) != place:
             original = name
-            rejections.append(_rejected(name, "duplicate", f"{row.source} is equal to {by_id[name].source} ({name})"))
+            # Of equal documents one stays, under the id that they share: it is the other's source that is left out.
+            rejections.append(_rejected(row.source, "duplicate", f"is equal to {by_id[name].source} ({name})"))
         elif name in duplicate_of:
             original, share = duplicate_of[name]
             detail = f"{row.source} is {share:.0%} similar to {by_id[original].source} ({original})"

@@ -15,6 +15,7 @@ from longhop import Run
 from longhop.errors import CorpusError, EngineError, SourceError, StorageError
 from tests.integration.conftest import build, equal, tables
 from tests.integration.corpus import write_corpus, write_recipe
+from tests.invariants import violations
 
 
 @pytest.fixture
@@ -54,6 +55,17 @@ def test_a_change_builds_anew_what_it_concerns_and_nothing_else(recipe: Path, tm
     again = built(tmp_path / "run")
     build(recipe, tmp_path / "run")
     assert built(tmp_path / "run") == again
+
+
+def test_equal_documents_take_part_once(recipe: Path, tmp_path: Path) -> None:
+    """Copies under other names, also before the original, in one part of the documents; every invariant holds."""
+    books = recipe.parent / "books"
+    for name, copy in (("chapter_00", "zz"), ("chapter_01", "chapter_01_again"), ("chapter_03", "aa")):
+        shutil.copy(books / f"{name}.md", books / f"{copy}.md")
+    run = build(recipe, tmp_path / "run")
+    left = run.rejections().filter(pl.col("reason") == "duplicate").collect()["item_id"].to_list()
+    assert sorted(left) == ["books/chapter_01_again.md", "books/chapter_03.md", "books/zz.md"]
+    assert [lines for _, lines in violations(tmp_path / "run").values() if lines] == []
 
 
 def test_every_sample_and_question_is_accounted_for(recipe: Path, tmp_path: Path) -> None:

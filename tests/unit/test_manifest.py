@@ -85,6 +85,29 @@ def test_refresh_without_anything_new_grows_nothing(recipe: Path, folder: RunFol
     assert (second.listing, second.growth, second.history) == (first.listing, first.growth, first.history)
 
 
+def test_labels_that_were_corrected_make_no_duplicates(recipe: Path, folder: RunFolder) -> None:
+    """Licence and kind of what is planned stay; that they do is said, with what to do."""
+    first, _ = begin(folder, Recipe.load(recipe), NOW)
+    other = Recipe.load(recipe, ["sources.0.license=MIT", "sources.0.kind=letter"])
+    second, notes = begin(folder, other, LATER, refresh=True)
+    assert (second.listing, second.growth) == (first.listing, first.growth)
+    assert notes[0].startswith("sources listed anew: 0 new, 0 changed")
+    assert notes[1].startswith("kind and license of some sources differ from what this run was begun with")
+    assert "another folder" in notes[1]
+
+
+def test_parts_without_their_manifest_pass_for_nobody_elses(recipe: Path, folder: RunFolder) -> None:
+    """Their numbers belong to a listing that is gone: what stands there is refused, with what to do."""
+    manifest, _ = begin(folder, Recipe.load(recipe), NOW)
+    planned(folder, manifest)
+    folder.remove("run.json")
+    with pytest.raises(StorageError, match=r"run\.json: is missing, and parts .* restore it from a copy, or delete"):
+        begin(folder, Recipe.load(recipe), LATER)
+    (folder.local_path / "run.json").write_text("{")
+    with pytest.raises(StorageError, match=r"run\.json: is damaged .* restore it from a copy, or delete documents/"):
+        begin(folder, Recipe.load(recipe), LATER)
+
+
 def test_a_corpus_that_was_moved_is_the_same_corpus(tmp_path: Path, folder: RunFolder) -> None:
     """With --refresh its new place is taken over, and no document is new."""
     first, _ = begin(folder, Recipe.load(write_recipe(write_corpus(tmp_path / "here"))), NOW)
