@@ -100,7 +100,7 @@ def load(folder: RunFolder) -> Manifest:
 
 
 def _read(folder: RunFolder) -> Manifest | None:
-    data = folder.read_json(NAME, f"restore it from a copy, or {_start_again(folder)}")
+    data = folder.read_json(NAME, f"restore it from a copy, or {_start_again()}")
     if data is None:
         return None
     try:
@@ -111,7 +111,7 @@ def _read(folder: RunFolder) -> Manifest | None:
         ) from error
 
 
-def _start_again(folder: RunFolder) -> str:
+def _start_again() -> str:
     stages = ", ".join(f"{stage}/" for stage in STAGES if stage != "dataset")
     return f"delete {stages} and it, and build again: completions are kept elsewhere, none is asked for again"
 
@@ -138,7 +138,7 @@ def begin(folder: RunFolder, recipe: Recipe, now: str, *, refresh: bool = False)
         # Their numbers mean something in the listing and the plan that stood there, and in no other.
         raise StorageError(
             f"{folder.url_of(NAME)}: is missing, and parts of its run are there; restore it from a copy, "
-            f"or {_start_again(folder)}"
+            f"or {_start_again()}"
         )
     if old is not None and old.name != recipe.name:
         raise StorageError(
