@@ -8,51 +8,104 @@
 A row's key is what decides the answer: the engine's key of the request (what was sent, model, revision, arguments)
 and the sample's seed. Nothing else of the run is in it, so a build after a crash, a preview, or another recipe in the
 same folder finds what was paid for.
+
+The store is one SQLite file on a local disk. Where the run's folder lies elsewhere, as on object storage, `Segments`
+copies to it what is new, as tables that never change, and takes in those that other machines left there.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from longhop.engines import Choice
 from longhop.errors import StorageError
+from longhop.folders import Folder, me
 
-__all__ = ["CompletionStore"]
+__all__ = ["CompletionStore", "Segments"]
 
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS choices (key TEXT, seed INTEGER, choice BLOB, PRIMARY KEY (key, seed)) WITHOUT ROWID"
-)
+FLUSH_SECONDS = 60.0
+"""How often `Segments` are to be flushed: what a machine that vanishes may cost."""
+
+# `segment` names the table outside that has the row, too; null where none has.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS choices
+    (key TEXT, seed INTEGER, choice BLOB, segment TEXT, PRIMARY KEY (key, seed)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS segments (name TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+_SEGMENT = pa.schema([("key", pa.string()), ("seed", pa.int64()), ("choice", pa.large_binary())])
+
+Row = tuple[str, int, bytes]
 
 
 class CompletionStore:
-    """Choices by request key and seed, in one SQLite file that several processes may use at a time."""
+    """Choices by request key and seed, in one SQLite file that several processes and threads may use at a time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-            # WAL: readers and one writer at a time do not wait for each other. A row survives the process at once,
-            # and a power cut costs the last rows at most.
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.execute(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise StorageError(f"{path}: the store of completions cannot be opened: {error}") from error
+        self._lock = threading.Lock()
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(Choice)
+        self._watched: list[Row] | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{path}: the store of completions cannot be made: {error}") from error
+        self._database = self._do(
+            lambda: sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        )
+        self._do(self._prepare)
+
+    def _prepare(self) -> None:
+        # WAL: readers and one writer at a time do not wait for each other. A row survives the process at once,
+        # and a power cut costs the last rows at most.
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.executescript(_SCHEMA)
+
+    def _do(self, work: Callable[[], Any]) -> Any:
+        """Do something with the database, alone; says in a sentence what it refused."""
+        try:
+            with self._lock:
+                return work()
+        except sqlite3.OperationalError as error:  # full, locked, not writable
+            raise StorageError(
+                f"{self._path}: a completion cannot be stored or read: {error}; free some room, or choose another "
+                "folder with --work"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise StorageError(
+                f"{self._path}: is damaged ({error}); move it away and build again: parts that are finished stay, "
+                "what the others were answered is asked again"
+            ) from error
 
     def get(self, key: str, seed: int, samples: int) -> list[Choice]:
-        """The choices with seeds seed, seed + 1, …, up to the first that is not stored; `samples` at most."""
-        rows = self._database.execute(
-            "SELECT seed, choice FROM choices WHERE key = ? AND seed >= ? AND seed < ? ORDER BY seed",
-            (key, seed, seed + samples),
-        ).fetchall()
-        return [self._decoder.decode(choice) for position, (at, choice) in enumerate(rows) if at == seed + position]
+        """The choices with seeds seed, seed + 1, …, up to the first that is not stored; `samples` at most.
+
+        Raises:
+            StorageError: The file is damaged or cannot be read.
+        """
+        rows = self._do(
+            lambda: self._database.execute(
+                "SELECT seed, choice, segment FROM choices WHERE key = ? AND seed >= ? AND seed < ? ORDER BY seed",
+                (key, seed, seed + samples),
+            ).fetchall()
+        )
+        found = []
+        for position, (at, choice, segment) in enumerate(rows):
+            if at != seed + position:
+                break
+            found.append(self._decoder.decode(choice))
+            if segment is None:
+                self._note([(key, at, choice)])
+        return found
 
     def put(self, key: str, seed: int, choices: Sequence[Choice]) -> None:
         """Store choices under seeds seed, seed + 1, …; what is stored already stays.
@@ -61,13 +114,113 @@ class CompletionStore:
             StorageError: The disk is full or not writable.
         """
         rows = [(key, seed + position, self._encoder.encode(choice)) for position, choice in enumerate(choices)]
-        try:
+        self._write("INSERT OR IGNORE INTO choices (key, seed, choice) VALUES (?, ?, ?)", rows)
+        self._note(rows)
+
+    def watch(self) -> None:
+        """From now on, remember which rows are used and stand in no segment."""
+        self._watched = []
+
+    def take_watched(self) -> list[Row]:
+        """Those rows since the last time, each once."""
+        with self._lock:
+            rows, self._watched = self._watched or [], []
+        return list({row[:2]: row for row in rows}.values())
+
+    def give_back(self, rows: list[Row]) -> None:
+        """Rows that were taken and stand in no segment still."""
+        self._note(rows)
+
+    def _note(self, rows: list[Row]) -> None:
+        if self._watched is not None:
+            with self._lock:
+                self._watched += rows
+
+    def knows(self, segment: str) -> bool:
+        """Whether the rows of a segment are here."""
+        statement = "SELECT 1 FROM segments WHERE name = ?"
+        return bool(self._do(lambda: self._database.execute(statement, (segment,)).fetchone()))
+
+    def add_segment(self, name: str, rows: Iterable[Row]) -> None:
+        """Take in the rows of a segment, or note that rows of here stand in it now.
+
+        Raises:
+            StorageError: The disk is full or not writable.
+        """
+        self._write(
+            "INSERT INTO choices VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET segment = excluded.segment",
+            [(*row, name) for row in rows],
+        )
+        self._write("INSERT OR IGNORE INTO segments VALUES (?)", [(name,)])
+
+    def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        def work() -> None:
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("INSERT OR IGNORE INTO choices VALUES (?, ?, ?)", rows)
-            self._database.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise StorageError(f"{self._path}: a completion cannot be stored: {error}; free some room") from error
+            try:
+                self._database.executemany(statement, rows)
+                self._database.execute("COMMIT")
+            except sqlite3.Error:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+        self._do(work)
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+class Segments:
+    """Completions of one part in the run's folder, for the machine that builds the part next.
+
+    >>> segments = Segments(folder, "completions/traces/00003", store)
+    >>> segments.load()                 # what other machines left there
+    >>> segments.flush()                # every minute, and at the end
+    """
+
+    def __init__(self, folder: Folder, place: str, store: CompletionStore) -> None:
+        self._folder = folder
+        self._place = place
+        self._store = store
+        self._flushing = threading.Lock()
+        store.watch()
+
+    def load(self) -> int:
+        """Take in the segments that the store does not know; gives how many rows they have.
+
+        Raises:
+            StorageError: One is damaged, or cannot be read.
+        """
+        count = 0
+        for path in self._folder.files(f"{self._place}/*.parquet"):
+            name = f"{self._place}/{path.rpartition('/')[2]}"
+            if self._store.knows(name):
+                continue
+            table = self._folder.read_table(name)
+            columns = [table.column(column).to_pylist() for column in _SEGMENT.names]
+            self._store.add_segment(name, list(zip(*columns, strict=True)))
+            count += table.num_rows
+        return count
+
+    def flush(self) -> None:
+        """Write what was used since the last time and stands in no segment yet.
+
+        Raises:
+            StorageError: The run's folder cannot be written; the rows are kept for the next time.
+        """
+        with self._flushing:
+            rows = self._store.take_watched()
+            if not rows:
+                return
+            name = f"{self._place}/{time.time_ns():020}-{me()}.parquet"
+            table = pa.Table.from_arrays(
+                [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), _SEGMENT, strict=True)],
+                schema=_SEGMENT,
+            )
+            try:
+                self._folder.write_table(name, table)
+            except BaseException:
+                self._store.give_back(rows)
+                raise
+            self._store.add_segment(name, rows)

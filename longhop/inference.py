@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any, Self
 
@@ -30,10 +30,18 @@ __all__ = ["Inference"]
 class Inference:
     """Drives one engine for the stages, which neither know of event loops nor of what was answered before."""
 
-    def __init__(self, engine: Engine, completions: CompletionStore | None = None, concurrency: int = 64) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        completions: CompletionStore | None = None,
+        concurrency: int = 64,
+        answered: Callable[[int], None] | None = None,
+    ) -> None:
+        """Take an engine, where its completions are kept, and who is told of the tokens of each that it gives."""
         self._engine = engine
         self._completions = completions
         self._concurrency = concurrency
+        self._answered = answered
 
     @property
     def model(self) -> str:
@@ -85,6 +93,8 @@ class Inference:
             )
         if self._completions:
             self._completions.put(key, missing.seed, completion.choices)
+        if self._answered:
+            self._answered(sum(choice.n_tokens for choice in completion.choices))
         return msgspec.structs.replace(completion, choices=(*stored, *completion.choices))
 
 

@@ -99,16 +99,26 @@ def load(folder: RunFolder) -> Manifest:
     return manifest
 
 
+_last_read: tuple[str, Manifest] | None = None
+"""What the file said last, by its stamp: every part reads it, and with many documents it is large."""
+
+
 def _read(folder: RunFolder) -> Manifest | None:
+    global _last_read  # noqa: PLW0603 - a cache
+    stamp = f"{folder.url_of(NAME)} {folder.stamp(NAME)}"
+    if _last_read is not None and _last_read[0] == stamp:
+        return _last_read[1]
     data = folder.read_json(NAME, f"restore it from a copy, or {_start_again()}")
     if data is None:
         return None
     try:
-        return msgspec.convert(data, Manifest)
+        manifest = msgspec.convert(data, Manifest)
     except msgspec.ValidationError as error:
         raise StorageError(
             f"{folder.url_of(NAME)}: is not of this version of longhop ({error}); build into another folder"
         ) from error
+    _last_read = (stamp, manifest)
+    return manifest
 
 
 def _start_again() -> str:

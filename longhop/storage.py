@@ -9,33 +9,27 @@
     >>> folder.read_part("traces", fingerprint, 0, Trace)[0].sample
     0
 
-A file that exists is complete. It is written to a temporary file first and renamed into place (local) or put whole
-(object storage), and a part's table comes last, so that a part that exists has its rejections and counts beside it.
+A file that exists is complete (`longhop.folders`), and a part's table comes last, so that a part that exists has its
+rejections and counts beside it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import glob
 import os
-import shutil
-import socket
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import filelock
-import fsspec
 import msgspec
 import pyarrow as pa
-import pyarrow.dataset
 import pyarrow.parquet as pq
 
+from longhop.claims import Claim, Running, claimed, running
 from longhop.errors import StorageError
+from longhop.folders import WORK, Folder, explained
 from longhop.records import Context, Document, Record, Rejection, from_table, schema_of, to_table
 
 __all__ = ["PartCounts", "RunFolder"]
@@ -60,50 +54,24 @@ class PartCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Of questions: how many were accepted."""
 
 
-class RunFolder:
+class RunFolder(Folder):
     """The folder of a run, by a local path or any fsspec URL."""
-
-    def __init__(self, url: str) -> None:
-        self.url = str(url)
-        self._connect()
-        protocols = self._fs_here.protocol if isinstance(self._fs_here.protocol, tuple) else (self._fs_here.protocol,)
-        self.is_local = "file" in protocols or "local" in protocols
-
-    def _connect(self) -> None:
-        try:
-            # Listings are not cached: other processes and machines add parts to the same folder.
-            self._fs_here, self._root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
-        except (ValueError, ImportError) as error:
-            raise StorageError(f"{self.url}: {error}; give a local path or a URL such as s3://bucket/run") from error
-        self._pid = os.getpid()
-
-    @property
-    def _fs(self) -> Any:
-        """The file system; Luigi's workers fork, and a connection to a remote one does not outlive that."""
-        if self._pid != os.getpid() and not self.is_local:
-            self._connect()
-        return self._fs_here
-
-    @property
-    def local_path(self) -> Path:
-        """The folder as a path; only for a local one."""
-        return Path(self._root)
 
     @property
     def work(self) -> Path:
-        """Where this machine keeps what is no part of the result: completions, locks, failures."""
+        """Where this machine keeps what engines answered: a local folder, `LONGHOP_WORK` where that is set."""
+        chosen = os.environ.get("LONGHOP_WORK")
+        if chosen:
+            return Path(chosen).expanduser().absolute()
         if self.is_local:
-            return self.local_path / ".work"
+            return self.local_path / WORK
         cache = os.environ.get("LONGHOP_CACHE") or Path("~/.cache/longhop").expanduser()
         return Path(cache) / "work" / self.url.replace("://", "/").replace(":", "_")
 
-    def path_of(self, name: str) -> str:
-        """The place of a file of the run, in the file system's own terms."""
-        return f"{self._root.rstrip('/')}/{name}"
-
-    def url_of(self, name: str) -> str:
-        """The address of a file of the run, for readers such as polars and for messages."""
-        return self.path_of(name) if self.is_local else f"{self.url.rstrip('/')}/{name}"
+    @property
+    def holds_its_work(self) -> bool:
+        """Whether `work` lies in the run's folder, so that who has the one has the other."""
+        return self.is_local and self.work.is_relative_to(self.local_path.absolute())
 
     # Parts
 
@@ -160,17 +128,17 @@ class RunFolder:
     def _writer(self, temporary: Path, name: str, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
         """Writes row groups. Only what goes wrong with the file is said of the file: rows are made meanwhile."""
         where = self.url_of(name)
-        with _explained(where):
+        with explained(where):
             writer = pq.ParquetWriter(temporary, schema, compression="zstd")
 
         def write(group: pa.Table) -> None:
-            with _explained(where):
+            with explained(where):
                 writer.write_table(group, row_group_size=max(1, group.num_rows))
 
         try:
             yield write
         finally:
-            with _explained(where):
+            with explained(where):
                 writer.close()
 
     def read_part(
@@ -230,161 +198,14 @@ class RunFolder:
                 yield part, counts
 
     @contextlib.contextmanager
-    def claim(self, stage: str, fingerprint: str, part: int) -> Iterator[None]:
-        """Hold a part, so that a second build of a local folder waits for it instead of making it twice."""
-        if not self.is_local:
-            yield
-            return
-        locks = self.local_path / ".work" / "locks"
-        with _explained(self.url):
-            locks.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(locks / f"{stage}-{fingerprint}-{part:05}.lock"):
-            yield
+    def claim(self, stage: str, fingerprint: str, part: int) -> Iterator[Claim]:
+        """Hold a part, so that a second build of the folder waits for it instead of making it twice."""
+        with claimed(self, Running(stage=stage, fingerprint=fingerprint, part=part)) as claim:
+            yield claim
 
-    # Files
-
-    def files(self, pattern: str) -> list[str]:
-        """Files of the run that match a pattern, as addresses."""
-        # The run's own folder is no pattern, whatever its name is.
-        found = sorted(str(path) for path in self._fs.glob(f"{glob.escape(self._root.rstrip('/'))}/{pattern}"))
-        return found if self.is_local else [self._fs.unstrip_protocol(path) for path in found]
-
-    def exists(self, name: str) -> bool:
-        """Whether a file of the run exists; then it is complete."""
-        return bool(self._fs.exists(self.path_of(name)))
-
-    def read_table(
-        self, name: str, columns: Sequence[str] | None = None, row_groups: Sequence[int] | None = None
-    ) -> pa.Table:
-        """A table of the run, or some columns and row groups of it."""
-        chosen = None if columns is None else list(columns)
-        with self._open(name) as file:
-            if row_groups is None:
-                return file.read(columns=chosen, use_threads=False)
-            return file.read_row_groups(list(row_groups), columns=chosen, use_threads=False)
-
-    def table_set(self, names: Sequence[str]) -> pyarrow.dataset.Dataset:
-        """Tables of the run as one, read only where they are asked for, through the run's own file system."""
-        return pyarrow.dataset.dataset([self.path_of(name) for name in names], filesystem=self._fs, format="parquet")
-
-    @contextlib.contextmanager
-    def _open(self, name: str) -> Iterator[pq.ParquetFile]:
-        try:
-            with self._fs.open(self.path_of(name), "rb") as stream, pq.ParquetFile(stream) as file:
-                yield file
-        except FileNotFoundError as error:
-            raise StorageError(f"{self.url_of(name)}: is missing; build again to make it") from error
-        except PermissionError as error:
-            raise StorageError(f"{self.url_of(name)}: may not be read; change its permissions") from error
-        except (pa.ArrowInvalid, OSError) as error:
-            raise StorageError(
-                f"{self.url_of(name)}: is damaged ({' '.join(str(error).split())}); delete it and build again"
-            ) from error
-
-    def write_table(self, name: str, table: pa.Table) -> None:
-        """Write a small table whole."""
-        with self._temporary(name) as temporary:
-            with _explained(self.url_of(name)):
-                pq.write_table(table, temporary, compression="zstd")
-            self._put(temporary, name)
-
-    def read_json(self, name: str, remedy: str = "delete it and build again") -> Any:
-        """A JSON file of the run; None where there is none.
-
-        Raises:
-            StorageError: It is no JSON; the message ends with `remedy`.
-        """
-        with _explained(self.url_of(name), "read"):
-            try:
-                data = self._fs.cat_file(self.path_of(name))
-            except FileNotFoundError:
-                return None
-        try:
-            return msgspec.json.decode(data)
-        except msgspec.DecodeError as error:
-            raise StorageError(f"{self.url_of(name)}: is damaged ({error}); {remedy}") from error
-
-    def write_json(self, name: str, value: Any) -> None:
-        """Write a JSON file whole."""
-        with self._temporary(name) as temporary:
-            with _explained(self.url_of(name)):
-                temporary.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
-            self._put(temporary, name)
-
-    def remove(self, name: str) -> None:
-        """Remove a file of the run, if it is there."""
-        with _explained(self.url_of(name)), contextlib.suppress(FileNotFoundError):
-            self._fs.rm_file(self.path_of(name))
-
-    @contextlib.contextmanager
-    def scratch(self, name: str) -> Iterator[Path]:
-        """A local folder to prepare another in, beside the run where that is local; gone afterwards."""
-        if not self.is_local:
-            with tempfile.TemporaryDirectory(prefix=f"longhop-{name}-") as folder:
-                yield Path(folder)
-            return
-        with _explained(self.url_of(name)):
-            self.work.mkdir(parents=True, exist_ok=True)
-            for left_over in self.work.glob(f"{name}.*.tmp"):
-                if _is_abandoned(left_over):
-                    shutil.rmtree(left_over, ignore_errors=True)
-            mine = self.work / f"{name}.{_me()}.tmp"
-            shutil.rmtree(mine, ignore_errors=True)
-            mine.mkdir()
-        try:
-            yield mine
-        finally:
-            shutil.rmtree(mine, ignore_errors=True)
-
-    @contextlib.contextmanager
-    def _temporary(self, name: str) -> Iterator[Path]:
-        """A file to write to; gone afterwards unless it was put into place."""
-        with _explained(self.url_of(name)):
-            if self.is_local:
-                target = Path(self.path_of(name))
-                target.parent.mkdir(parents=True, exist_ok=True)
-                # In the folder of its target, since only within a file system a rename is one step.
-                for left_over in target.parent.glob(f".{target.name}.*.tmp"):
-                    if _is_abandoned(left_over):
-                        left_over.unlink(missing_ok=True)
-                temporary = target.parent / f".{target.name}.{_me()}.tmp"
-            else:
-                handle, path = tempfile.mkstemp(prefix="longhop-", suffix=".tmp")
-                os.close(handle)
-                temporary = Path(path)
-        try:
-            yield temporary
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def _put(self, temporary: Path, name: str) -> None:
-        with _explained(self.url_of(name)):
-            if self.is_local:
-                with temporary.open("rb+") as file:
-                    os.fsync(file.fileno())
-                temporary.replace(self.path_of(name))
-            else:
-                self._fs.put_file(str(temporary), self.path_of(name))
-
-    def publish_folder(self, local: Path, name: str) -> None:
-        """Put a folder in the place of the run's folder `name`: swapped where local, file by file where remote."""
-        with _explained(self.url_of(name)):
-            if not self.is_local:
-                files = sorted(path for path in local.rglob("*") if path.is_file())
-                places = [self.path_of(f"{name}/{file.relative_to(local).as_posix()}") for file in files]
-                for file, place in zip(files, places, strict=True):
-                    self._fs.put_file(str(file), place)
-                known = {self._fs._strip_protocol(place) for place in places}  # noqa: SLF001 - what `find` gives
-                for stale in set(self._fs.find(self.path_of(name))) - known:
-                    self._fs.rm_file(stale)
-                return
-            target, old = Path(self.path_of(name)), Path(self.path_of(f".{name}.old"))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _remove(old)
-            if target.exists():
-                target.rename(old)
-            local.rename(target)
-            _remove(old)
+    def running(self) -> list[Running]:
+        """Parts that processes hold now, on whatever machine, and how far they are."""
+        return running(self)
 
 
 def _groups(items: Iterable[Record], record: type[Record], rejections: list[Rejection]) -> Iterator[list[Record]]:
@@ -404,43 +225,3 @@ def _groups(items: Iterable[Record], record: type[Record], rejections: list[Reje
         chars += size
     if group:
         yield group
-
-
-def _me() -> str:
-    """This process, in the name of a temporary file; machines may share a folder, so with the machine's name."""
-    return f"{socket.gethostname().replace('.', '_')}-{os.getpid()}"
-
-
-def _is_abandoned(temporary: Path) -> bool:
-    """Whether the process that a temporary file belongs to ran on this machine and is gone."""
-    host, _, pid = temporary.name.split(".")[-2].rpartition("-")
-    if host != _me().rpartition("-")[0] or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # it is another user's, and alive
-        return False
-    return False
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
-
-
-@contextlib.contextmanager
-def _explained(where: str, doing: str = "written") -> Iterator[None]:
-    """Says in a sentence what the file system refused."""
-    try:
-        yield
-    except PermissionError as error:
-        said = "is not writable; choose another --out or change" if doing == "written" else "may not be read; change"
-        raise StorageError(f"{where}: {said} its permissions") from error
-    except (NotADirectoryError, FileExistsError) as error:
-        raise StorageError(f"{where}: a file stands where a folder is needed; choose another --out") from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageError(f"{where}: no room left; free some and build again, nothing is lost") from error
-        raise StorageError(f"{where}: cannot be {doing}: {error}") from error

@@ -7,23 +7,23 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import luigi
 
-from longhop.completions import CompletionStore
-from longhop.engines.roles import make_engine
-from longhop.errors import LonghopError, StorageError
+from longhop.claims import Running
+from longhop.errors import LonghopError
 from longhop.fingerprints import STAGES
-from longhop.inference import Inference
 from longhop.manifest import Manifest, load
-from longhop.prompting import Prompts, load_prompts
-from longhop.recipe import Recipe
 from longhop.records import ContextPlan, Record
 from longhop.storage import PartCounts, RunFolder
-from longhop.tokens import Tokenizer, load_tokenizer
+
+from .building import Building, building, forget_loaded
 
 log = logging.getLogger("longhop")
+
+_WITHOUT_ENGINE = ("documents", "contexts")
+_TELL_SECONDS = 5.0
 
 
 class RunTask(luigi.Task):
@@ -77,93 +77,57 @@ class PartTask(RunTask):
         """Whether the part exists."""
         return self.folder.has_part(self.stage, self.fingerprint, self.part)
 
-    def items(self) -> Iterable[Record]:
+    def items(self, work: Building) -> Iterable[Record]:
         """The part's rows and rejections: read what the stage needs, call it."""
         raise NotImplementedError
 
     def run(self) -> None:
         """Build the part, unless another build has made it meanwhile."""
-        with self.building() as missing:
-            if missing:
-                counts = self.folder.write_part(self.stage, self.fingerprint, self.part, self.items(), self.record)
-                log.info("%s", _said(self.stage, self.part, counts))
+        with self.building() as work:
+            if work is not None:
+                items = work.progress.counted(self.items(work), tokens=self.stage in _WITHOUT_ENGINE)
+                counts = self.folder.write_part(self.stage, self.fingerprint, self.part, items, self.record)
+                self._tell(100, _said(counts))
+                log.info("%-12s part %-4d %s", self.stage, self.part, _said(counts))
 
     @contextmanager
-    def building(self) -> Iterator[bool]:
-        """Hold the part, and one manifest that it is built by; gives whether the part is missing still.
+    def building(self) -> Iterator[Building | None]:
+        """Hold the part and all that it is built with; None where another build has made it meanwhile."""
+        part = Running(stage=self.stage, fingerprint=self.fingerprint, part=self.part)
+        with building(self.folder, part, self.complete) as work:
+            if work is not None:
+                work.pulse.every(_TELL_SECONDS, lambda: self._tell_progress(work))
+            yield work
 
-        Raises:
-            StorageError: By the run's manifest, the part would have another fingerprint.
-        """
-        with self.folder.claim(self.stage, self.fingerprint, self.part):
-            if self.complete():
-                yield False
-                return
-            # Read now, since waiting for the part may have taken long, and kept, since another build may change it.
-            manifest = load(self.folder)
-            mine = manifest.fingerprints[self.stage]
-            if mine != self.fingerprint:
-                raise StorageError(
-                    f"{self.folder.url}: run.json says {self.stage} {mine}, this task builds {self.fingerprint}; "
-                    "another build has changed the recipe meanwhile, start this one again"
-                )
-            for name in ("recipe", "tokenizer", "prompts"):  # Luigi keeps a task from one build to the next
-                self.__dict__.pop(name, None)
-            self._begun_with.append(manifest)
-            try:
-                yield True
-            finally:
-                self._begun_with.clear()
+    def _tell_progress(self, work: Building) -> None:
+        now = work.progress.of(work.part)
+        of = f" of {now.expected:,}" if now.expected else ""
+        left = f", {now.left_out:,} left out" if now.left_out else ""
+        self._tell(round(100 * (now.share or 0)), f"{now.done:,}{of}{left}")
 
-    # What parts are built from
+    def _tell(self, percent: int, message: str) -> None:
+        """Show on the scheduler's page how far the part is."""
+        worker: Any = self  # a worker of Luigi that runs the task gives it these methods, and takes them back
+        if worker.set_status_message is not None:
+            worker.set_status_message(message)
+            worker.set_progress_percentage(percent)
 
-    @cached_property
-    def _begun_with(self) -> list[Manifest]:
-        """The manifest that the part is built by; none while it is not built."""
-        return []
+    # What the graph is made of
 
     @property
     def manifest(self) -> Manifest:
-        """The run's manifest; while the part is built, the one that it was begun with."""
-        return self._begun_with[0] if self._begun_with else manifest_of(self.out)
-
-    @cached_property
-    def recipe(self) -> Recipe:
-        """The run's recipe."""
-        return self.manifest.loaded_recipe()
-
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """The recipe's tokenizer."""
-        return _tokenizer(self.recipe.tokenizer)
-
-    @cached_property
-    def prompts(self) -> Prompts:
-        """The recipe's prompts.
-
-        Raises:
-            StorageError: They have changed since the build was begun.
-        """
-        prompts = _prompts(self.recipe.prompts)
-        if prompts.hashes != self.manifest.prompts:
-            raise StorageError(f"{self.folder.url}: prompts have changed since this build was begun; build again")
-        return prompts
-
-    def inference(self, role: str) -> Inference:
-        """The engine of a role, with the completions that it gave before."""
-        config = self.recipe.engines[role]
-        store = CompletionStore(self.folder.work / "completions.sqlite")
-        return Inference(make_engine(role, config), store, config.concurrency)
+        """The run's manifest."""
+        return manifest_of(self.out)
 
     def before(self, stage: str) -> str:
         """Fingerprint of another stage of this run."""
         return self.manifest.fingerprints[stage]
 
 
-def _said(stage: str, part: int, counts: PartCounts) -> str:
+def _said(counts: PartCounts) -> str:
     kept = f"{counts.rows:,} rows" if counts.accepted is None else f"{counts.accepted:,} of {counts.rows:,} accepted"
     left = f", {sum(counts.rejections.values()):,} rejections" if counts.rejections else ""
-    return f"{stage:<12} part {part:<4} {kept}{left}, {counts.seconds:.1f} s"
+    return f"{kept}{left}, {counts.seconds:.1f} s"
 
 
 _manifests: dict[str, tuple[float, Manifest]] = {}
@@ -182,19 +146,7 @@ def forget_manifests() -> None:
     """Read manifests anew, and what they speak of: the front task calls it when it has written one."""
     _manifests.clear()
     planned_contexts.cache_clear()
-    _prompts.cache_clear()
-    _tokenizer.cache_clear()
-
-
-@lru_cache(maxsize=1)
-def _prompts(folder: str | None) -> Prompts:
-    """Loaded once a process and build, not once a task: a part may be small."""
-    return load_prompts(folder)
-
-
-@lru_cache(maxsize=1)
-def _tokenizer(spec: str) -> Tokenizer:
-    return load_tokenizer(spec)
+    forget_loaded()
 
 
 @lru_cache(maxsize=4)

@@ -11,6 +11,7 @@ from longhop.records import Context, ContextPlan, Document, Plan, Record
 from longhop.stages.contexts import PlannedDocument, plan_contexts, render_contexts
 
 from .base import PartTask, log, planned_contexts
+from .building import Building
 from .documents import DocumentPlan, Documents
 
 _CACHED_CHARS = 128 * 1024**2  # documents kept while a part is rendered; books stand in several contexts of it
@@ -32,19 +33,19 @@ class ContextPlans(PartTask):
             *([ContextPlans(self.out, self.fingerprint, self.part - 1)] if self.part else []),
         ]
 
-    def items(self) -> Iterable[Record]:
+    def items(self, work: Building) -> Iterable[Record]:
         """Group and pack."""
-        step, recipe = self.manifest.steps[self.part], self.recipe
+        step, recipe = work.manifest.steps[self.part], work.recipe
         places = {
             (plan.part, plan.row_group, plan.document_id): plan
             for number in range(step.growth)
-            for plan in self.folder.read_part("plan", self.before("plan"), number, Plan)
+            for plan in self.folder.read_part("plan", work.before("plan"), number, Plan)
             if plan.duplicate_of is None
         }
         columns = [name for name in PlannedDocument.__struct_fields__ if name not in ("split", "duplicate_of")]
         documents: dict[str, PlannedDocument] = {}
         for part in sorted({part for part, _, _ in places}):
-            for group, table in self.folder.read_groups("documents", self.before("documents"), part, columns):
+            for group, table in self.folder.read_groups("documents", work.before("documents"), part, columns):
                 for row in table.to_pylist():
                     name = row["document_id"]
                     # Of equal documents, which share their id, the first takes part, also within a row group.
@@ -60,7 +61,7 @@ class ContextPlans(PartTask):
         )
         earlier = planned_contexts(self.out, self.fingerprint, self.part)
         plans = plan_contexts(
-            list(documents.values()), config, recipe.documents.splits, self.tokenizer, recipe.seed, earlier
+            list(documents.values()), config, recipe.documents.splits, work.tokenizer, recipe.seed, earlier
         )
         asked, made = sum(config.lengths.values()), len(plans) + len(earlier)
         if not made:
@@ -84,19 +85,20 @@ class Contexts(PartTask):
         """All steps of planning."""
         return [ContextPlans(self.out, self.before("context_plan"), step) for step in range(len(self.manifest.steps))]
 
-    def items(self) -> Iterable[Record]:
+    def items(self, work: Building) -> Iterable[Record]:
         """Read the documents that the part needs and render."""
-        plans = planned_contexts(self.out, self.before("context_plan"), len(self.manifest.steps))
+        plans = planned_contexts(self.out, work.before("context_plan"), len(work.manifest.steps))
         mine = [plan for plan in plans if plan.part == self.part]
-        return render_contexts(mine, self._reader(), self.tokenizer, self.recipe.contexts.room)
+        work.progress.expected = len(mine)
+        return render_contexts(mine, self._reader(work), work.tokenizer, work.recipe.contexts.room)
 
-    def _reader(self) -> Callable[[str], Document]:
+    def _reader(self, work: Building) -> Callable[[str], Document]:
         """Gives a document by its id, out of the row group that the plan names."""
-        growth = self.manifest.steps[-1].growth
+        growth = work.manifest.steps[-1].growth
         places = {
             plan.document_id: plan
             for number in range(growth)
-            for plan in self.folder.read_part("plan", self.before("plan"), number, Plan)
+            for plan in self.folder.read_part("plan", work.before("plan"), number, Plan)
             if plan.duplicate_of is None
         }
         kept: dict[str, Document] = {}
@@ -105,7 +107,7 @@ class Contexts(PartTask):
             if document_id not in kept:
                 place = places[document_id]
                 rows = self.folder.read_part(
-                    "documents", self.before("documents"), place.part, Document, row_groups=[place.row_group]
+                    "documents", work.before("documents"), place.part, Document, row_groups=[place.row_group]
                 )
                 while kept and sum(row.n_chars for row in [*kept.values(), *rows]) > _CACHED_CHARS:
                     kept.pop(next(iter(kept)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ from longhop.publish.facts import ExampleFacts, source_facts
 from longhop.publish.portable import portable
 from longhop.publish.upload import push
 from longhop.records import Plan, Rejection
-from longhop.storage import PartCounts
 
 from .base import PartTask, RunTask, log
+from .building import Building
 from .examples import Examples
 
 _TABLES = ("contexts", "questions", "traces", "verdicts", "examples")
@@ -57,13 +56,13 @@ class Dataset(PartTask):
 
     def run(self) -> None:
         """Write the folder beside its place and swap it in."""
-        with self.building() as missing:
-            if not missing:
+        with self.building() as work:
+            if work is None:
                 return
             with self.folder.scratch("dataset") as scratch:
                 target = scratch / "dataset"
                 target.mkdir()
-                rejections, published = self._write(target)
+                rejections, published = self._write(work, target)
                 # While the folders are swapped, no dataset is the current one.
                 self.folder.remove("published/current.json")
                 self.folder.publish_folder(target, "dataset")
@@ -71,73 +70,66 @@ class Dataset(PartTask):
             self.folder.write_json("published/current.json", self._current)
             log.info("%-12s %s examples in %s", "dataset", f"{published:,}", self.folder.url_of("dataset"))
 
-    def _write(self, target: Path) -> tuple[list[Rejection], int]:
+    def _write(self, work: Building, target: Path) -> tuple[list[Rejection], int]:
         columns = ["question_id", "question", "target_tokens", "kind"]
         chosen = choose_examples(
-            (self._table("examples", part, columns) for part in range(self.part)),
-            self.recipe.checks.duplicate,
-            self.recipe.dataset.examples,
+            (self._table(work, "examples", part, columns) for part in range(self.part)),
+            work.recipe.checks.duplicate,
+            work.recipe.dataset.examples,
         )
         facts = ExampleFacts()
 
         def parts() -> Iterator[PartTables]:
             for part in range(self.part):
-                tables = PartTables(*(self._table(stage, part) for stage in _TABLES))
+                tables = PartTables(*(self._table(work, stage, part) for stage in _TABLES))
                 facts.add(tables, chosen.question_ids)
                 yield tables
 
-        written = write_tables(target, parts(), self.prompts, chosen.question_ids)
-        funnel, reasons = self._funnel(chosen.rejections, sum(written.rows["default"].values()))
+        written = write_tables(target, parts(), work.prompts, chosen.question_ids)
+        funnel, reasons = self._funnel(work, chosen.rejections, sum(written.rows["default"].values()))
         card = render_card(
             CardFacts(
-                recipe=self.recipe,
+                recipe=work.recipe,
                 written=written,
-                sources=source_facts(self._documents()),
+                sources=source_facts(self._documents(work)),
                 funnel=funnel,
                 reasons=reasons,
                 examples=facts,
-                prompts=self.manifest.prompts,
-                versions=self.manifest.versions,
+                prompts=work.manifest.prompts,
+                versions=work.manifest.versions,
             )
         )
         (target / "README.md").write_text(card, encoding="utf-8")
-        recipe = yaml.safe_dump(portable(self.manifest.recipe), sort_keys=False, allow_unicode=True)
+        recipe = yaml.safe_dump(portable(work.manifest.recipe), sort_keys=False, allow_unicode=True)
         (target / "recipe.yaml").write_text(recipe, encoding="utf-8")
         (target / "prompts").mkdir()
-        for name, source in self.prompts.sources.items():
+        for name, source in work.prompts.sources.items():
             (target / "prompts" / f"{name}.md").write_text(source, encoding="utf-8")
         return chosen.rejections, sum(written.rows["default"].values())
 
-    def _table(self, stage: str, part: int, columns: list[str] | None = None) -> pa.Table:
-        return self.folder.read_table(self.folder.part_name(stage, self.before(stage), part), columns)
+    def _table(self, work: Building, stage: str, part: int, columns: list[str] | None = None) -> pa.Table:
+        return self.folder.read_table(self.folder.part_name(stage, work.before(stage), part), columns)
 
-    def _documents(self) -> Iterator[dict[str, Any]]:
+    def _documents(self, work: Building) -> Iterator[dict[str, Any]]:
         """Documents that take part: no duplicates."""
         kept = {
             plan.document_id
-            for step in range(len(self.manifest.growth))
-            for plan in self.folder.read_part("plan", self.before("plan"), step, Plan)
+            for step in range(len(work.manifest.growth))
+            for plan in self.folder.read_part("plan", work.before("plan"), step, Plan)
             if plan.duplicate_of is None
         }
-        for part in range(self.manifest.growth[-1][1]):
-            for row in self._table("documents", part, ["document_id", "kind", "license", "n_tokens"]).to_pylist():
+        for part in range(work.manifest.growth[-1][1]):
+            for row in self._table(work, "documents", part, ["document_id", "kind", "license", "n_tokens"]).to_pylist():
                 if row["document_id"] in kept:
                     kept.discard(row["document_id"])
                     yield row
 
-    @cached_property
-    def _counts(self) -> dict[str, list[PartCounts]]:
-        return {
-            stage: [counts for _, counts in self.folder.all_counts(stage, self.before(stage))]
-            for stage in STAGES
-            if stage != "dataset"
-        }
-
     def _funnel(
-        self, rejections: list[Rejection], published: int
+        self, work: Building, rejections: list[Rejection], published: int
     ) -> tuple[list[tuple[str, int, int]], list[tuple[str, str, int]]]:
         funnel, reasons = [], []
-        for stage, parts in self._counts.items():
+        for stage in STAGES[:-1]:
+            parts = [counts for _, counts in self.folder.all_counts(stage, work.before(stage))]
             left: Counter[str] = Counter()
             for counts in parts:
                 left.update(counts.rejections)

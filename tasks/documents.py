@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from longhop.manifest import ListingPart
 from longhop.records import Document, Plan, RawDocument, Record, Rejection
 from longhop.sources import read_item
 from longhop.sources.excluded import read_excluded
@@ -13,6 +14,7 @@ from longhop.stages.documents import ListedDocument, clean, plan_documents
 from longhop.stages.overlap import ExcludedText
 
 from .base import PartTask
+from .building import Building
 
 
 class Documents(PartTask):
@@ -21,16 +23,18 @@ class Documents(PartTask):
     stage = "documents"
     record = Document
 
-    def items(self) -> Iterable[Record]:
+    def items(self, work: Building) -> Iterable[Record]:
         """Read, clean and count."""
-        excluded = ExcludedText(read_excluded(self.recipe.documents.exclude))
-        return clean(self._raw(), self.recipe.documents, self.tokenizer, excluded)
+        listed, config = work.manifest.listing[self.part], work.recipe.documents
+        if not any(item.is_table for item in listed.items):  # nobody knows how many rows those have
+            work.progress.expected = len(listed.left_out) + len(listed.items)
+        return clean(_raw(listed), config, work.tokenizer, ExcludedText(read_excluded(config.exclude)))
 
-    def _raw(self) -> Iterator[RawDocument | Rejection]:
-        listed = self.manifest.listing[self.part]
-        yield from listed.left_out
-        for item in listed.items:
-            yield from read_item(item)
+
+def _raw(listed: ListingPart) -> Iterator[RawDocument | Rejection]:
+    yield from listed.left_out
+    for item in listed.items:
+        yield from read_item(item)
 
 
 class DocumentPlan(PartTask):
@@ -45,10 +49,10 @@ class DocumentPlan(PartTask):
         documents = [Documents(self.out, self.before("documents"), part) for part in range(last)]
         return [*documents, *([DocumentPlan(self.out, self.fingerprint, self.part - 1)] if self.part else [])]
 
-    def items(self) -> Iterable[Record]:
+    def items(self, work: Building) -> Iterable[Record]:
         """Compare all documents, without their text."""
-        fingerprint = self.before("documents")
-        last = self.manifest.growth[self.part][1]
+        fingerprint = work.before("documents")
+        last = work.manifest.growth[self.part][1]
         columns = [name for name in ListedDocument.__struct_fields__ if name not in ("part", "row_group")]
         rows = [
             msgspec.convert({**row, "part": part, "row_group": group}, ListedDocument)
@@ -59,5 +63,5 @@ class DocumentPlan(PartTask):
         earlier = [
             plan for step in range(self.part) for plan in self.folder.read_part("plan", self.fingerprint, step, Plan)
         ]
-        plans, rejections = plan_documents(rows, self.recipe.documents, self.recipe.seed, earlier)
+        plans, rejections = plan_documents(rows, work.recipe.documents, work.recipe.seed, earlier)
         return [*plans, *rejections]

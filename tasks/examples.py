@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 
-from longhop.engines.roles import make_engine
 from longhop.publish.messages import ExampleCounter
-from longhop.records import Context, Example, Models, Question, Record, Trace, Verdict
+from longhop.records import Example, Models, Question, Record, Trace, Verdict
 from longhop.stages.examples import Attempts, select_examples
 
 from .base import PartTask
+from .building import Building
 from .verdicts import Verdicts
 
 
@@ -24,21 +23,11 @@ class Examples(PartTask):
         """The verdicts of the part."""
         return Verdicts(self.out, self.before("verdicts"), self.part)
 
-    def items(self) -> Iterable[Record]:
+    def items(self, work: Building) -> Iterable[Record]:
         """Vote and choose."""
-        recipe = self.recipe
-        contexts = {
-            context.context_id: context
-            for context in self.folder.read_part("contexts", self.before("contexts"), self.part, Context)
-        }
-        questions = self.folder.read_part("questions", self.before("questions"), self.part, Question)
-        traces: dict[str, list[Trace]] = defaultdict(list)
-        for trace in self.folder.read_part("traces", self.before("traces"), self.part, Trace):
-            traces[trace.question_id].append(trace)
-        verdicts: dict[str, list[Verdict]] = defaultdict(list)
-        for verdict in self.folder.read_part("verdicts", self.before("verdicts"), self.part, Verdict):
-            verdicts[verdict.question_id].append(verdict)
-        counter = ExampleCounter(self.prompts, self.tokenizer, contexts)
+        recipe, contexts, questions = work.recipe, work.contexts(), work.rows("questions", Question)
+        traces, verdicts = work.by_question("traces", Trace), work.by_question("verdicts", Verdict)
+        work.progress.expected = sum(question.accepted for question in questions)
         return select_examples(
             (
                 Attempts(
@@ -52,12 +41,9 @@ class Examples(PartTask):
             recipe.selection,
             recipe.traces.samples,
             Models(
-                writer=self._model(recipe.questions.engine),
-                reader=self._model(recipe.traces.engine),
-                judge=self._model(recipe.scoring.judge),
+                writer=work.model(recipe.questions.engine),
+                reader=work.model(recipe.traces.engine),
+                judge=work.model(recipe.scoring.judge),
             ),
-            counter,
+            ExampleCounter(work.prompts, work.tokenizer, contexts),
         )
-
-    def _model(self, role: str) -> str:
-        return make_engine(role, self.recipe.engines[role]).model

@@ -8,6 +8,7 @@ from longhop.records import Context, Question, Record
 from longhop.stages.questions import write_questions
 
 from .base import PartTask
+from .building import Building
 from .contexts import Contexts
 
 
@@ -21,15 +22,16 @@ class Questions(PartTask):
         """The contexts of the part."""
         return Contexts(self.out, self.before("contexts"), self.part)
 
-    def items(self) -> Iterable[Record]:
+    def items(self, work: Building) -> Iterable[Record]:
         """Write and check."""
-        recipe = self.recipe
+        recipe, contexts = work.recipe, work.rows("contexts", Context)
+        work.progress.expected = len(contexts) * recipe.questions.per_context
         return write_questions(
-            self.folder.read_part("contexts", self.before("contexts"), self.part, Context),
+            contexts,
             recipe.questions,
             recipe.checks,
-            self.inference(recipe.questions.engine),
-            self.inference(recipe.checks.engine),
-            self.tokenizer.count,
+            work.inference(recipe.questions.engine),
+            work.inference(recipe.checks.engine),
+            work.tokenizer.count,
             recipe.seed,
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from longhop.records import Context, Question, Record, Trace
+from longhop.records import Question, Record, Trace
 from longhop.stages.traces import sample_traces
 
 from .base import PartTask
+from .building import Building
 from .questions import Questions
 
 
@@ -21,18 +22,15 @@ class Traces(PartTask):
         """The questions of the part."""
         return Questions(self.out, self.before("questions"), self.part)
 
-    def items(self) -> Iterable[Record]:
+    def items(self, work: Building) -> Iterable[Record]:
         """Sample and extract."""
-        recipe = self.recipe
-        contexts = {
-            context.context_id: context
-            for context in self.folder.read_part("contexts", self.before("contexts"), self.part, Context)
-        }
-        questions = self.folder.read_part("questions", self.before("questions"), self.part, Question)
+        contexts, questions = work.contexts(), work.rows("questions", Question)
+        config = work.recipe.traces
+        work.progress.expected = config.samples * sum(question.accepted for question in questions)
         return sample_traces(
             ((question, contexts[question.context_id]) for question in questions),
-            recipe.traces,
-            self.inference(recipe.traces.engine),
-            self.tokenizer.count,
-            recipe.seed,
+            config,
+            work.inference(config.engine),
+            work.tokenizer.count,
+            work.recipe.seed,
         )

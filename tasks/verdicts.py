@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 from longhop.records import Question, Record, Trace, Verdict
 from longhop.stages.verdicts import score_traces
 
 from .base import PartTask
+from .building import Building
 from .traces import Traces
 
 
@@ -22,17 +22,14 @@ class Verdicts(PartTask):
         """The traces of the part."""
         return Traces(self.out, self.before("traces"), self.part)
 
-    def items(self) -> Iterable[Record]:
+    def items(self, work: Building) -> Iterable[Record]:
         """Compare, ask the judge, group."""
-        recipe = self.recipe
-        traces: dict[str, list[Trace]] = defaultdict(list)
-        for trace in self.folder.read_part("traces", self.before("traces"), self.part, Trace):
-            traces[trace.question_id].append(trace)
-        questions = self.folder.read_part("questions", self.before("questions"), self.part, Question)
+        traces, recipe = work.by_question("traces", Trace), work.recipe
+        work.progress.expected = sum(len(rows) for rows in traces.values())
         return score_traces(
-            ((question, traces[question.question_id]) for question in questions if question.accepted),
+            ((q, traces[q.question_id]) for q in work.rows("questions", Question) if q.accepted),
             recipe.scoring,
             recipe.selection,
-            self.inference(recipe.scoring.judge),
+            work.inference(recipe.scoring.judge),
             recipe.seed,
         )

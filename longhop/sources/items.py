@@ -46,6 +46,11 @@ class SourceItem(Record, frozen=True, kw_only=True):
     revision: str | None = None
     split: str | None = None
 
+    @property
+    def is_table(self) -> bool:
+        """Whether it may be many documents, a row each."""
+        return self.format in {"jsonl", "parquet", "hub"}
+
 
 def location_of(path: Path) -> str:
     """A path as text that is valid Unicode, whatever the bytes of its name are."""

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from longhop.errors import StorageError
+from longhop.folders import explained, me
 from longhop.records import Document, Plan, Record, Rejection
-from longhop.storage import RunFolder, _explained, _me
+from longhop.storage import RunFolder
 
 
 def rows(count: int) -> Iterator[Record]:
@@ -139,7 +140,7 @@ def test_a_full_disk_loses_nothing_and_says_so() -> None:
     """/dev/full stands for a full disk: what cannot be written whole does not appear."""
 
     def fill() -> None:
-        with _explained("runs/x"), Path("/dev/full").open("wb") as full:
+        with explained("runs/x"), Path("/dev/full").open("wb") as full:
             full.write(b"x")
             full.flush()
 
@@ -212,7 +213,7 @@ def test_a_claimed_part_keeps_another_process_waiting(tmp_path: Path) -> None:
 
 def test_a_scratch_folder_is_gone_afterwards_and_those_of_the_dead_too(folder: RunFolder) -> None:
     """A folder that a killed process left takes no room for long."""
-    left = folder.work / f"dataset.{_me().rpartition('-')[0]}-999999999.tmp"
+    left = folder.work / f"dataset.{me().rpartition('-')[0]}-999999999.tmp"
     if folder.is_local:
         (left / "data").mkdir(parents=True)
     with folder.scratch("dataset") as scratch:
@@ -224,8 +225,8 @@ def test_a_scratch_folder_is_gone_afterwards_and_those_of_the_dead_too(folder: R
 def test_left_over_temporary_files_of_the_dead_are_removed(tmp_path: Path) -> None:
     """Those of living processes stay, and those of other machines, of which nobody here knows."""
     folder = RunFolder(str(tmp_path))
-    me = _me().rpartition("-")[0]
-    dead, alive = tmp_path / f".run.json.{me}-999999999.tmp", tmp_path / f".run.json.{me}-{os.getppid()}.tmp"
+    host = me().rpartition("-")[0]
+    dead, alive = tmp_path / f".run.json.{host}-999999999.tmp", tmp_path / f".run.json.{host}-{os.getppid()}.tmp"
     elsewhere = tmp_path / ".run.json.another_machine-999999999.tmp"
     for file in (dead, alive, elsewhere):
         file.write_text("")

@@ -1,0 +1,142 @@
+"""What a part is built from and with, while it is built: one manifest, engines with their completions, progress."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property, lru_cache
+from typing import TypeVar
+
+from longhop.claims import Running
+from longhop.completions import FLUSH_SECONDS, CompletionStore, Segments
+from longhop.engines.roles import make_engine
+from longhop.errors import StorageError
+from longhop.inference import Inference
+from longhop.manifest import Manifest, load
+from longhop.progress import Progress, Pulse
+from longhop.prompting import Prompts, load_prompts
+from longhop.recipe import Recipe
+from longhop.records import Context, Record, Trace, Verdict
+from longhop.storage import RunFolder
+from longhop.tokens import Tokenizer, load_tokenizer
+
+R = TypeVar("R", bound=Record)
+A = TypeVar("A", Trace, Verdict)
+
+
+class Building:
+    """One part of one stage while this process builds it; made by `building`."""
+
+    def __init__(self, folder: RunFolder, manifest: Manifest, part: Running, stack: ExitStack, pulse: Pulse) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        """The run's manifest as the part was begun; another build may change it meanwhile."""
+        self.part = part
+        self.progress = Progress()
+        self._stack = stack
+        self.pulse = pulse
+        """Does what has to be done at intervals."""
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The run's recipe."""
+        return self.manifest.loaded_recipe()
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The recipe's tokenizer."""
+        return _tokenizer(self.recipe.tokenizer)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """The recipe's prompts.
+
+        Raises:
+            StorageError: They have changed since the build was begun.
+        """
+        prompts = _prompts(self.recipe.prompts)
+        if prompts.hashes != self.manifest.prompts:
+            raise StorageError(f"{self.folder.url}: prompts have changed since this build was begun; build again")
+        return prompts
+
+    def before(self, stage: str) -> str:
+        """Fingerprint of another stage of this run."""
+        return self.manifest.fingerprints[stage]
+
+    def rows(self, stage: str, record: type[R]) -> list[R]:
+        """What another stage made of this part."""
+        return self.folder.read_part(stage, self.before(stage), self.part.part, record)
+
+    def contexts(self) -> dict[str, Context]:
+        """The contexts of this part by their ids."""
+        return {context.context_id: context for context in self.rows("contexts", Context)}
+
+    def by_question(self, stage: str, record: type[A]) -> dict[str, list[A]]:
+        """What another stage made of each question of this part; nothing is an empty list."""
+        found: dict[str, list[A]] = defaultdict(list)
+        for row in self.rows(stage, record):
+            found[row.question_id].append(row)
+        return found
+
+    def inference(self, role: str) -> Inference:
+        """The engine of a role, with the completions that it gave before."""
+        config = self.recipe.engines[role]
+        return Inference(make_engine(role, config), self._completions, config.concurrency, self.progress.answered)
+
+    def model(self, role: str) -> str:
+        """Name of what answers in a role."""
+        return make_engine(role, self.recipe.engines[role]).model
+
+    @cached_property
+    def _completions(self) -> CompletionStore:
+        store = CompletionStore(self.folder.work / "completions.sqlite")
+        self._stack.callback(store.close)
+        if not self.folder.holds_its_work:
+            segments = Segments(self.folder, f"completions/{self.part.stage}/{self.part.part:05}", store)
+            segments.load()
+            self.pulse.every(FLUSH_SECONDS, segments.flush)
+            self._stack.callback(segments.flush)
+        return store
+
+
+@contextmanager
+def building(folder: RunFolder, part: Running, complete: Callable[[], bool]) -> Iterator[Building | None]:
+    """Hold a part and all that it is built with; None where it is complete, since another build has made it meanwhile.
+
+    Raises:
+        StorageError: By the run's manifest, the part would have another fingerprint.
+    """
+    with folder.claim(part.stage, part.fingerprint, part.part) as claim:
+        if complete():
+            yield None
+            return
+        # Read now, since waiting for the part may have taken long.
+        manifest = load(folder)
+        expected = manifest.fingerprints[part.stage]
+        if expected != part.fingerprint:
+            raise StorageError(
+                f"{folder.url}: run.json says {part.stage} {expected}, this task builds {part.fingerprint}; "
+                "another build has changed the recipe meanwhile, start this one again"
+            )
+        with ExitStack() as stack, Pulse() as pulse:
+            work = Building(folder, manifest, part, stack, pulse)
+            pulse.every(claim.seconds, lambda: claim.say(work.progress.of(part)))
+            yield work
+
+
+@lru_cache(maxsize=1)
+def _prompts(folder: str | None) -> Prompts:
+    """Loaded once a process and build, not once a task: a part may be small."""
+    return load_prompts(folder)
+
+
+@lru_cache(maxsize=1)
+def _tokenizer(spec: str) -> Tokenizer:
+    return load_tokenizer(spec)
+
+
+def forget_loaded() -> None:
+    """Load prompts and tokenizer anew."""
+    _prompts.cache_clear()
+    _tokenizer.cache_clear()
