@@ -248,11 +248,13 @@ def _put(
                 return Problem(key_path((*path, given)), f"the place {given!r}", f"a place from 0 to {len(here) - 1}")
             key: Any = int(given)
         else:
-            # A name may hold dots itself; the longest that is there is meant.
+            # A name may hold dots itself; the longest that is there is meant. So may a length that is not there yet,
+            # such as 1.5k, and since nothing stands below a length, all that is left is its name.
+            least = len(parts) if path == ("contexts", "lengths") else 1
             for length in range(len(parts), 0, -1):
                 given = ".".join(parts[:length])
                 found = [own for own in here if same_key(path, given, own)]
-                if found or length == 1:
+                if found or length == least:
                     break
             key, parts = (found[0] if found else given), parts[length:]
         path = (*path, key)

@@ -1,4 +1,4 @@
-"""What concerns a recipe as a whole: lengths, names of engines, and paths, on plain values before they are validated.
+"""What concerns a recipe as a whole: lengths, names of engines, kinds, and paths, on plain values before validation.
 
     >>> parse_tokens("8k")
     8192
@@ -10,17 +10,18 @@ It looks at plain values, so that it is said beside what is wrong with single ke
 
 from __future__ import annotations
 
+import copy
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from longhop.errors import Problem
-from longhop.recipe_file import key_path
+from longhop.recipe_file import key_path, shortened
 
-__all__ = ["ROLES", "absolute", "across", "parse_tokens", "same_key"]
+__all__ = ["KINDS", "LEXICAL_KINDS", "ROLES", "absolute", "across", "parse_tokens", "same_key"]
 
 ROLES = (
     ("questions", "engine", "writer"),
@@ -30,6 +31,20 @@ ROLES = (
 )
 """Where a recipe names an engine, and the name that stands there by default."""
 
+LEXICAL_KINDS = ("bridge", "comparison", "calculation")
+"""Kinds of questions that the embedded engine writes; named here, since a recipe is read without its engines."""
+KINDS = (*LEXICAL_KINDS, "choice", "yes_no")
+"""Kinds that a model may be asked for: those that the prompt explains, and those that checks treat apart."""
+
+_PATHS: tuple[tuple[str | None, ...], ...] = (
+    ("tokenizer",),
+    ("prompts",),
+    ("sources", None, "path"),
+    ("documents", "exclude", None),
+    ("engines", None, "tokenizer"),
+)
+"""Where paths stand; None is any key of a mapping, any place of a list."""
+_MOST_WEIGHT = 10**9  # far more than any share needs, and far from where a sum of weights is infinite
 _NUMBER = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([km])?", re.IGNORECASE | re.ASCII)
 _UNITS = {"": 1, "k": 1024, "m": 1024**2}
 
@@ -61,66 +76,101 @@ def same_key(path: tuple[str | int, ...], given: str, key: object) -> bool:
 
 def across(values: Mapping[str, Any]) -> list[Problem]:
     """What is wrong between parts; here and not in the models, so that it is said beside what is wrong in the parts."""
-    problems: list[Problem] = []
-    contexts, engines = values.get("contexts"), values.get("engines")
-    if isinstance(engines, dict) and engines:
-        for part, key, default in ROLES:
-            own = values.get(part, {})
-            name = own.get(key, default) if isinstance(own, dict) else None
-            if isinstance(name, str) and name not in map(str, engines):
-                expected = f"one of the recipe's engines: {', '.join(map(str, engines))}"
-                problems.append(Problem(f"{part}.{key}", repr(name), expected))
-    if isinstance(contexts, dict) and isinstance(contexts.get("lengths"), dict):
-        lengths: dict[int, object] = {}
-        for key in contexts["lengths"]:
-            try:
-                tokens = parse_tokens(key)
-            except ValueError:
-                continue
-            if tokens in lengths:
-                given = f"the same length as {lengths[tokens]}"
-                problems.append(Problem(key_path(("contexts", "lengths", str(key))), given, "every length once"))
-            lengths[tokens] = key
-        try:
-            room = parse_tokens(contexts.get("room", 0))
-        except ValueError:
-            return problems
-        if lengths and room >= min(lengths):
-            problems.append(Problem("contexts.room", str(room), f"less than the smallest length, {min(lengths)}"))
-    return problems
+    return [*_engines(values), *_kinds(values), *_lengths(values), *_homes(values)]
 
 
 def absolute(values: dict[str, Any], base: Path) -> dict[str, Any]:
     """A copy in which all paths are absolute."""
 
-    def whole(path: object) -> object:
-        if not isinstance(path, str) or not path or "://" in path:
-            return path
-        return os.path.abspath(base / Path(path).expanduser())  # noqa: PTH100 - links stay as they were written
+    def is_path(tokenizer: str) -> bool:
+        if tokenizer == "words":
+            return False
+        return tokenizer.endswith(".json") or tokenizer[0] in "./~" or os.path.exists(base / tokenizer)  # noqa: PTH110
 
-    def tokenizer(spec: object) -> object:
-        if not isinstance(spec, str) or spec in {"", "words"}:
-            return spec
-        is_path = spec.endswith(".json") or spec[0] in "./~" or (base / spec).exists()
-        return whole(spec) if is_path else spec
-
-    made = dict(values)
-    made["tokenizer"] = tokenizer(made.get("tokenizer", "words"))
-    if "prompts" in made:
-        made["prompts"] = whole(made["prompts"])
-    if isinstance(made.get("sources"), list):
-        made["sources"] = [
-            own | {"path": whole(own["path"])} if isinstance(own, dict) and "path" in own else own
-            for own in made["sources"]
-        ]
-    documents = made.get("documents")
-    if isinstance(documents, dict) and isinstance(documents.get("exclude"), list):
-        made["documents"] = documents | {"exclude": [whole(own) for own in documents["exclude"]]}
-    if isinstance(made.get("engines"), dict):
-        made["engines"] = {
-            name: own | {"tokenizer": tokenizer(own["tokenizer"])}
-            if isinstance(own, dict) and "tokenizer" in own
-            else own
-            for name, own in made["engines"].items()
-        }
+    made = copy.deepcopy(values)
+    for holder, key, path in _paths(made):
+        if "://" not in path and (key[-1] != "tokenizer" or is_path(path)):
+            # Links stay as they were written, and homes that nobody knows are `across`'s to tell.
+            holder[key[-1]] = os.path.abspath(base / os.path.expanduser(path))  # noqa: PTH100, PTH111
     return made
+
+
+def _engines(values: Mapping[str, Any]) -> Iterator[Problem]:
+    engines = values.get("engines")
+    if not isinstance(engines, dict) or not engines:
+        return
+    for part, key, default in ROLES:
+        own = values.get(part, {})
+        name = own.get(key, default) if isinstance(own, dict) else None
+        if isinstance(name, str) and name not in map(str, engines):
+            expected = f"one of the recipe's engines: {', '.join(map(str, engines))}"
+            yield Problem(f"{part}.{key}", repr(name), expected)
+
+
+def _kinds(values: Mapping[str, Any]) -> Iterator[Problem]:
+    questions, engines = values.get("questions"), values.get("engines")
+    kinds = questions.get("kinds") if isinstance(questions, dict) else None
+    if not isinstance(questions, dict) or not isinstance(kinds, dict):
+        return
+    # Prompts of one's own may explain kinds of one's own.
+    unknown = [] if values.get("prompts") else [kind for kind in kinds if isinstance(kind, str) and kind not in KINDS]
+    for kind in unknown:
+        yield Problem(key_path(("questions", "kinds", kind)), "an unknown kind", f"one of: {', '.join(KINDS)}")
+    for kind, weight in kinds.items():
+        if isinstance(weight, (int, float)) and weight > _MOST_WEIGHT:
+            key = key_path(("questions", "kinds", str(kind)))
+            yield Problem(key, shortened(weight), f"at most {_MOST_WEIGHT}")
+    name = questions.get("engine", "writer")
+    engine = engines.get(name) if isinstance(engines, dict) and isinstance(name, str) else None
+    lexical = isinstance(engine, dict) and engine.get("kind") == "lexical"
+    if lexical and kinds and not unknown and not set(kinds) & set(LEXICAL_KINDS):
+        expected = f"at least one of {', '.join(LEXICAL_KINDS)}: the engine `{name}` is lexical and writes no others"
+        yield Problem("questions.kinds", ", ".join(map(str, kinds)), expected)
+
+
+def _lengths(values: Mapping[str, Any]) -> Iterator[Problem]:
+    contexts = values.get("contexts")
+    if not isinstance(contexts, dict) or not isinstance(contexts.get("lengths"), dict):
+        return
+    lengths: dict[int, object] = {}
+    for key in contexts["lengths"]:
+        try:
+            tokens = parse_tokens(key)
+        except ValueError:
+            continue
+        if tokens in lengths:
+            given = f"the same length as {lengths[tokens]}"
+            yield Problem(key_path(("contexts", "lengths", str(key))), given, "every length once")
+        lengths[tokens] = key
+    try:
+        room = parse_tokens(contexts.get("room", 0))
+    except ValueError:
+        return
+    if lengths and room >= min(lengths):
+        yield Problem("contexts.room", str(room), f"less than the smallest length, {min(lengths)}")
+
+
+def _homes(values: Mapping[str, Any]) -> Iterator[Problem]:
+    for _, key, path in _paths(values):
+        if path.startswith("~") and os.path.expanduser(path) == path:  # noqa: PTH111 - pathlib's raises
+            expected = f"a home folder that this machine knows, or ./{path} where that is the name of a file or folder"
+            yield Problem(key_path(key), shortened(path), expected)
+
+
+def _paths(values: Mapping[str, Any]) -> Iterator[tuple[Any, tuple[str | int, ...], str]]:
+    """Each text that is a path, or may be one: what holds it, its key, and itself."""
+    for pattern in _PATHS:
+        yield from _matches(values, pattern)
+
+
+def _matches(
+    holder: Any, pattern: tuple[str | None, ...], above: tuple[str | int, ...] = ()
+) -> Iterator[tuple[Any, tuple[str | int, ...], str]]:
+    inner = holder.items() if isinstance(holder, Mapping) else enumerate(holder) if isinstance(holder, list) else ()
+    for name, own in inner:
+        if pattern[0] not in (None, name):
+            continue
+        if pattern[1:]:
+            yield from _matches(own, pattern[1:], (*above, name))
+        elif isinstance(own, str) and own:
+            yield holder, (*above, name), own

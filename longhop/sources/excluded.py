@@ -8,6 +8,8 @@ A recipe names them because a model that is trained on the dataset will be measu
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,23 +25,34 @@ __all__ = ["read_excluded"]
 def read_excluded(paths: Sequence[str]) -> Iterator[str]:
     """Text of each file, or each string of each row of a JSON Lines file.
 
+    A damaged row is an error, not passed over: it would count as a text that no document overlaps.
+
     Raises:
-        SourceError: A file is missing or cannot be read.
+        SourceError: A file is missing, or it or one of its rows cannot be read.
     """
     for given in paths:
-        path = Path(given).expanduser()
+        where = f"documents.exclude {given}"
+        path = Path(os.path.expanduser(given))  # noqa: PTH111 - pathlib's raises for a user whom nobody knows
         try:
-            text = tidy(decode(path.read_bytes()))
-            if path.suffix.lower() not in {".jsonl", ".ndjson"}:
-                yield text
-                continue
-            for line in text.split("\n"):
-                if line.strip():
-                    yield from _strings(msgspec.json.decode(line))
+            text = decode(path.read_bytes())
         except FileNotFoundError as error:
-            raise SourceError(f"documents.exclude {given}: no such file. Correct the recipe.") from error
-        except (OSError, BinaryError, msgspec.DecodeError) as error:
-            raise SourceError(f"documents.exclude {given}: not readable as text or JSON Lines ({error}).") from error
+            raise SourceError(f"{where}: no such file. Correct the recipe.") from error
+        except (OSError, BinaryError) as error:
+            raise SourceError(f"{where}: not readable as text ({error}). Give plain text or JSON Lines.") from error
+        if path.suffix.lower() not in {".jsonl", ".ndjson"}:
+            yield tidy(text)
+            continue
+        # By line ends alone: a string of JSON may hold any other character that `tidy` ends a line at.
+        for number, line in enumerate(re.split(r"\r\n?|\n", text), 1):
+            if line.strip():
+                try:
+                    strings = list(_strings(msgspec.json.decode(line)))
+                except (msgspec.DecodeError, RecursionError) as error:
+                    wrong = "nested too deep to be read" if isinstance(error, RecursionError) else f"no JSON ({error})"
+                    raise SourceError(
+                        f"{where}: line {number} is {wrong}. Correct the line, or take it out."
+                    ) from error
+                yield from map(tidy, strings)
 
 
 def _strings(value: Any) -> Iterator[str]:

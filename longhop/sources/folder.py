@@ -45,24 +45,26 @@ def children(
         path = folder / entry.name
         if entry.name.startswith(".") or entry.name == "__pycache__":
             continue
-        if entry.is_symlink():
-            yield rejected(name_of(path, root), "symlink", _where(path, root))
-        elif entry.is_dir():
-            why = leave_out(path) if leave_out else None
-            yield rejected(name_of(path, root), "vendored", why) if why else path
-        elif entry.is_file():
-            yield path
-        else:
-            yield rejected(name_of(path, root), "unsupported_format", "neither a file nor a folder")
+        try:
+            child = _child(entry, path, root, leave_out)
+        except OSError as error:  # a folder that may be listed and not entered, a path too long for the system
+            child = rejected(name_of(path, root), "unreadable", error.strerror or str(error))
+        yield child
 
 
 def walk(
     folder: Path, root: Path | None = None, leave_out: Callable[[Path], str | None] | None = None
 ) -> Iterator[Path | Rejection]:
     """Files below `folder`, at any depth, as `children` gives those of one folder."""
-    for entry in children(folder, root or folder, leave_out):
-        if isinstance(entry, Path) and entry.is_dir():
-            yield from walk(entry, root or folder, leave_out)
+    root = root or folder
+    # Folders that are being walked, the deepest last; no recursion, since they may lie deeper than Python calls.
+    open_folders = [children(folder, root, leave_out)]
+    while open_folders:
+        entry = next(open_folders[-1], None)
+        if entry is None:
+            open_folders.pop()
+        elif isinstance(entry, Path) and entry.is_dir():
+            open_folders.append(children(entry, root, leave_out))
         else:
             yield entry
 
@@ -78,6 +80,20 @@ def read_bytes(path: Path, name: str) -> bytes | Rejection:
     if not data.strip():
         return rejected(name, "empty", f"{len(data)} bytes, no text")
     return data
+
+
+def _child(
+    entry: os.DirEntry[str], path: Path, root: Path, leave_out: Callable[[Path], str | None] | None
+) -> Path | Rejection:
+    if entry.is_symlink():
+        return rejected(name_of(path, root), "symlink", _where(path, root))
+    if entry.is_dir():
+        path.stat()  # the entry may know what it is from the folder it is in; who walks on must be able to look
+        why = leave_out(path) if leave_out else None
+        return rejected(name_of(path, root), "vendored", why) if why else path
+    if entry.is_file():
+        return path
+    return rejected(name_of(path, root), "unsupported_format", "neither a file nor a folder")
 
 
 def _where(path: Path, root: Path) -> str:

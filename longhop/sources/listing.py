@@ -123,8 +123,8 @@ def _table_in_folder(path: Path, folder: Path, form: str, source: Source, cache:
 
 
 def _missing(path: Path, source: Source) -> tuple[list[str], list[str]] | None:
-    columns = columns_of(path)
     wanted = [name for name in (source.text, source.title) if name is not None]
+    columns = columns_of(path, wanted)
     missing = [name for name in wanted if name not in columns]
     return (missing, columns) if missing else None
 

@@ -4,13 +4,15 @@
     - {kind: book, path: corpora/*.jsonl, text: body, title: name}
     - {kind: paper, dataset: org/papers, split: train, revision: v1.0, text: text}
 
-Rows without a text are rejections; a table without the column is an error, which names the columns that there are.
+Rows that are damaged or without a text are rejections; a table without the column is an error, which names the columns
+that there are.
 """
 
 from __future__ import annotations
 
+import codecs
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,52 +31,67 @@ HUB_HELP = (
     "Without a connection, download the dataset on another machine, copy its Parquet or JSONL files here, and give "
     "their path as `path` instead of `dataset`"
 )
+_MOST_NAMES = 30  # of columns in a message; rows of JSON may each have names of their own
+_DAMAGED = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What pyarrow raises on a damaged file, by the place of the damage."""
 
 
-def columns_of(path: Path) -> list[str]:
-    """Names of a table's columns; of a JSONL file those of its first row.
+def columns_of(path: Path, wanted: Collection[str] = ()) -> list[str]:
+    """Names of a table's columns; of a JSON Lines file those of all its rows.
+
+    Args:
+        path: The table.
+        wanted: Columns that are looked for. Once all are found, no more rows are read, and no more columns named.
 
     Raises:
         SourceError: The file is no table.
     """
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             return list(pq.read_schema(path).names)
-        with path.open("rb") as file:
-            row = msgspec.json.decode(next((line for line in file if line.strip()), b"{}"))
-    except (OSError, pa.ArrowException, msgspec.DecodeError) as error:
+        return _columns_of_rows(path, set(wanted))
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise SourceError(f"source {path}: no readable table ({error}). Give Parquet or JSON Lines.") from error
-    return list(row) if isinstance(row, dict) else []
 
 
 def read_jsonl(item: SourceItem) -> Iterator[RawDocument | Rejection]:
     """Documents of a JSON Lines file; a line that is no JSON object is a rejection."""
-    decoder = msgspec.json.Decoder()
-    with path_of(item.location).open("rb") as file:
-        for number, line in enumerate(file):
-            if not line.strip():
-                continue
-            name = f"{item.path}#{number}"
-            try:
-                row = decoder.decode(line.removeprefix(b"\xef\xbb\xbf"))
-            except msgspec.DecodeError as error:
-                yield rejected(name, "malformed", f"line {number + 1} is no JSON ({error})")
-                continue
-            if not isinstance(row, dict):
-                yield rejected(name, "malformed", f"line {number + 1} is no JSON object")
-                continue
+    for number, row in _rows(path_of(item.location)):
+        name = f"{item.path}#{number}"
+        if isinstance(row, str):
+            yield rejected(name, "malformed", f"line {number + 1} {row}")
+        else:
             yield _document(item, name, row)
 
 
 def read_parquet(item: SourceItem) -> Iterator[RawDocument | Rejection]:
-    """Documents of a Parquet file, read in small batches."""
-    with pq.ParquetFile(path_of(item.location)) as file:
+    """Documents of a Parquet file, read in small batches.
+
+    A row group that is damaged is a rejection from its first row on that cannot be read; the other groups are read.
+    """
+    try:
+        file = pq.ParquetFile(path_of(item.location))
+    except _DAMAGED as error:
+        yield rejected(item.path, "malformed", f"not readable as Parquet ({error}); write the file anew")
+        return
+    with file:
         wanted = [item.text] if item.title is None else [item.text, item.title]
-        number = 0
-        for batch in file.iter_batches(batch_size=64, columns=wanted):
-            for row in batch.to_pylist():
-                yield _document(item, f"{item.path}#{number}", row)
-                number += 1
+        end = 0
+        for group in range(file.num_row_groups):
+            number, end = end, end + file.metadata.row_group(group).num_rows
+            try:
+                for batch in file.iter_batches(batch_size=64, row_groups=[group], columns=wanted):
+                    for row in _rows_of_batch(batch):
+                        name = f"{item.path}#{number}"
+                        number += 1
+                        if isinstance(row, str):
+                            yield rejected(name, "malformed", f"row {number} {row}")
+                        else:
+                            yield _document(item, name, row)
+            except _DAMAGED as error:
+                where = f"row group {group + 1} of {file.num_row_groups}, rows {number + 1} to {end}"
+                detail = f"{where}: not readable as Parquet ({error}); write the file anew"
+                yield rejected(f"{item.path}#{number}", "malformed", detail)
 
 
 def hub_item(item: SourceItem) -> SourceItem:
@@ -106,11 +123,65 @@ def read_hub(item: SourceItem) -> Iterator[RawDocument | Rejection]:
 
 def missing_columns(where: str, missing: list[str], columns: list[str]) -> str:
     """The message for columns that a recipe names and a table does not have."""
-    names = ", ".join(f"`{name}`" for name in columns) or "none"
+    names = ", ".join(f"`{name}`" for name in columns[:_MOST_NAMES]) or "none"
+    more = f" and {len(columns) - _MOST_NAMES} more" if len(columns) > _MOST_NAMES else ""
     return (
-        f"{where}: no column {', '.join(f'`{name}`' for name in missing)}. It has: {names}. "
+        f"{where}: no column {', '.join(f'`{name}`' for name in missing)}. It has: {names}{more}. "
         f"Name the columns of text and title with `text:` and `title:` in the recipe's source."
     )
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Numbers of the lines of a JSON Lines file, from 0, and their rows, or what is wrong with the line."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file):
+            if line.strip():
+                yield number, _row(line)
+
+
+def _row(line: bytes) -> dict[str, Any] | str:
+    try:
+        row = msgspec.json.decode(line.removeprefix(codecs.BOM_UTF8))
+    except msgspec.DecodeError as error:
+        return f"is no JSON ({error})"
+    except UnicodeDecodeError as error:
+        return _no_text(error)
+    except RecursionError:
+        return "is nested too deep to be read"
+    return row if isinstance(row, dict) else "is no JSON object"
+
+
+def _no_text(error: UnicodeDecodeError) -> str:
+    return f"is no UTF-8 (byte 0x{error.object[error.start]:02x}); convert the file to UTF-8"
+
+
+def _columns_of_rows(path: Path, wanted: set[str]) -> list[str]:
+    columns: dict[str, None] = {}
+    wrong = ""
+    # Not of the first row alone: it may be damaged, or lack what it has no value for.
+    for number, row in _rows(path):
+        if isinstance(row, str):
+            wrong = wrong or f"no line holds a row; line {number + 1} {row}"
+            continue
+        columns.update(dict.fromkeys(row))
+        if wanted and wanted <= columns.keys():
+            break
+    if wrong and not columns:
+        raise ValueError(wrong)
+    return list(columns)
+
+
+def _rows_of_batch(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | str]:
+    """Rows of a batch, or what is wrong with a row: Parquet does not look whether what it calls text is UTF-8."""
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError as error:
+        if batch.num_rows == 1:
+            yield _no_text(error)
+            return
+        half = batch.num_rows // 2
+        yield from _rows_of_batch(batch.slice(0, half))
+        yield from _rows_of_batch(batch.slice(half))
 
 
 def _load(item: SourceItem, revision: str | None = None) -> Iterable[Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -129,6 +130,53 @@ def test_links_are_not_followed(books: Path, tmp_path: Path) -> None:
     assert set(reasons) == {"books/sub/loop", "books/out.txt", "books/gone.txt", "books/self"}
 
 
+@pytest.fixture
+def deep(books: Path) -> Iterator[Path]:
+    """A file 1,100 folders below books; neither pathlib nor shutil make or remove as many."""
+    folders = [books]
+    for _ in range(1100):
+        folders.append(folders[-1] / "d")
+        folders[-1].mkdir()
+    file = folders[-1] / "deep.txt"
+    file.write_text("Deep.")
+    yield file
+    file.unlink()
+    for folder in reversed(folders[1:]):
+        folder.rmdir()
+
+
+def test_folders_are_walked_at_any_depth(books: Path, deep: Path) -> None:
+    """Deeper than Python calls functions, and still in the order of names."""
+    for name in ("a.txt", "e.txt"):
+        (books / name).write_text("Rain.")
+    items, reasons = listed(books)
+    assert [Path(item.location).name for item in items] == ["a.txt", "deep.txt", "e.txt"]
+    assert reasons == {}
+    document = read(items[1])
+    assert isinstance(document, RawDocument)
+    assert deep.as_posix().endswith(document.source)
+
+
+def test_a_folder_that_cannot_be_looked_at_is_a_rejection(books: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that may be listed and not entered, or whose name is too long for the system, stops no other."""
+    (books / "a.txt").write_text("Rain.")
+    (books / "shut").mkdir()
+    (books / "z.txt").write_text("Snow.")
+    stat = os.stat
+
+    def refuse(path: str | Path, **options: bool) -> os.stat_result:
+        if Path(path).name in {"shut", "pyvenv.cfg"}:
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    items, reasons = listed(books)
+    assert [item.path for item in items] == ["books/a.txt", "books/z.txt"]
+    assert reasons == {"books/shut": "unreadable"}
+    code = list(list_source(Source(kind="code", path=str(books), unit="file")))
+    assert [(own.item_id, own.reason) for own in code if isinstance(own, Rejection)] == [("books/shut", "unreadable")]
+
+
 def test_names_that_are_no_unicode_pass_through_json(books: Path) -> None:
     """A file whose name is no UTF-8 is listed, goes through JSON, and is read."""
     name = os.fsencode(books) + b"/caf\xe9.txt"
@@ -222,3 +270,27 @@ def test_excluded_texts_are_read(tmp_path: Path) -> None:
     for name in ("none.txt", "c.jsonl"):
         with pytest.raises(SourceError, match=name):
             list(read_excluded([str(tmp_path / name)]))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"q": "Who?"}\n\n\n\n\n\n{broken\n', r"line 7 is no JSON \(.*\)\. Correct the line"),
+        (b'{"q": "Who?"}\r\n' + b"[" * 100_000 + b"\n", r"line 2 is nested too deep to be read\. Correct the line"),
+        (b'"x"\n' + b"[" * 990 + b'"y"' + b"]" * 990, r"line 2 is nested too deep to be read\. Correct the line"),
+        (b"PK\0\0", r"not readable as text \(null bytes"),
+    ],
+)
+def test_a_damaged_row_of_an_excluded_text_is_an_error(tmp_path: Path, content: bytes, said: str) -> None:
+    """To pass over it would be to say that no document overlaps it; the message names file and line."""
+    path = tmp_path / "benchmark.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=rf"documents\.exclude {path}: {said}"):
+        list(read_excluded([str(path)]))
+
+
+def test_rows_of_an_excluded_text_are_lines_and_nothing_else(tmp_path: Path) -> None:
+    """A line separator of Unicode within a string ends no row, and stray bytes and decomposed letters are read."""
+    path = tmp_path / "A.JSONL"
+    path.write_bytes('{"q": "one\u2028two"}\r{"q": "cafe\u0301"}\n'.encode() + b'{"q": "caf\xe9"}\r\n')
+    assert list(read_excluded([str(path)])) == ["one\ntwo", "caf\u00e9", "caf\u00e9"]

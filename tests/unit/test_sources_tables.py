@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -74,6 +75,140 @@ def test_a_damaged_table_is_named(tmp_path: Path, name: str, content: bytes) -> 
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceError, match=rf"{name}: no readable table"):
         results(Source(kind="book", path=str(tmp_path / name)))
+
+
+def reasons(rows: list[RawDocument | Rejection]) -> list[tuple[str, str]]:
+    """Text or reason of each row, with the row's name."""
+    return [(r.item_id, r.reason) if isinstance(r, Rejection) else (r.source, r.text) for r in rows]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"text": "caf\xe9"}', r"line 2 is no UTF-8 \(byte 0xe9\)"),
+        (b'{"text": "x", "\xff": 1}', r"line 2 is no UTF-8 \(byte 0xff\)"),
+        (b'{"text": "x", "more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "line 2 is nested too deep"),
+        (b"[" * 100_000, "line 2 is nested too deep"),
+        (b'{"text": "\\ud800"}', "line 2 is no JSON "),
+        (b'["text"]', "line 2 is no JSON object"),
+    ],
+)
+@pytest.mark.parametrize("first", [b'{"text": "Rain."}', b'{"note": "no text here"}'])
+def test_a_damaged_row_is_a_rejection_with_its_line(tmp_path: Path, first: bytes, line: bytes, said: str) -> None:
+    """Bytes that are no UTF-8 and rows that are nested too deep are told with their line; the other rows live."""
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b"\n".join([first, line, b'{"text": "Snow."}']))
+    rows = results(Source(kind="book", path=str(path)))
+    assert reasons(rows)[1:] == [("rows.jsonl#1", "malformed"), ("rows.jsonl#2", "Snow.")]
+    assert isinstance(rows[1], Rejection)
+    assert re.match(said, rows[1].detail)
+
+
+@pytest.mark.parametrize(
+    "first", [b"{oops", b'["text"]', b"7", b'{"note": "x"}', b"{}", b'{"\xff": 1}', b"[" * 100_000]
+)
+def test_a_bad_first_row_does_not_discard_the_file(tmp_path: Path, first: bytes) -> None:
+    """Which columns there are is said by all rows, not by the first; in a folder and as a file."""
+    (tmp_path / "rows.jsonl").write_bytes(first + b'\n{"text": "Rain.", "title": "One"}\n')
+    for path in (tmp_path, tmp_path / "rows.jsonl"):
+        rows = results(Source(kind="book", path=str(path), title="title"))
+        assert [isinstance(row, Rejection) for row in rows] == [True, False]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path: Path) -> None:
+    """Editors on Windows write one."""
+    (tmp_path / "rows.jsonl").write_bytes(b'\xef\xbb\xbf{"text": "Rain."}\n')
+    assert reasons(results(Source(kind="book", path=str(tmp_path / "rows.jsonl")))) == [("rows.jsonl#0", "Rain.")]
+
+
+def test_a_table_without_one_row_says_what_the_first_line_lacks(tmp_path: Path) -> None:
+    """An error of the file itself, a rejection in a folder, both with the line."""
+    (tmp_path / "a.jsonl").write_bytes(b"\xff\xfe{\0\n[1]\n")
+    (tmp_path / "b.txt").write_text("Rain.")
+    said = r"a\.jsonl: no readable table \(no line holds a row; line 1 is no "
+    with pytest.raises(SourceError, match=said):
+        results(Source(kind="book", path=str(tmp_path / "a.jsonl")))
+    (damaged, _) = results(Source(kind="book", path=str(tmp_path)))
+    assert isinstance(damaged, Rejection)
+    assert damaged.reason == "malformed"
+    assert re.search(said, damaged.detail)
+
+
+def test_columns_are_those_of_all_rows_until_the_wanted_are_found(tmp_path: Path) -> None:
+    """A column that only a late row has is one; of very many the message names some."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1}\n{oops\n{"b": 1, "a": 2}\n{"c": 1}\n')
+    assert tables.columns_of(path) == ["a", "b", "c"]
+    assert tables.columns_of(path, ["a"]) == ["a"]
+    assert tables.columns_of(path, ["b", "a"]) == ["a", "b"]
+    path.write_text("".join(f'{{"c{n}": 1}}\n' for n in range(1000)))
+    with pytest.raises(SourceError, match=r"It has: `c0`, `c1`, .*`c29` and 970 more\. Name the columns"):
+        results(Source(kind="book", path=str(path)))
+
+
+@pytest.mark.parametrize("name", ["A.PARQUET", "A.Parquet", "A.JSONL", "A.NDJSON"])
+def test_names_in_upper_case_are_tables_too(tmp_path: Path, name: str) -> None:
+    """What a camera, Windows or an archive made of a name."""
+    if "PARQUET" in name.upper():
+        pq.write_table(pa.table({"text": ["Rain."]}), tmp_path / name)
+    else:
+        (tmp_path / name).write_text('{"text": "Rain."}\n')
+    for path in (tmp_path, tmp_path / name):
+        assert [row.text for row in results(Source(kind="book", path=str(path))) if isinstance(row, RawDocument)] == [
+            "Rain."
+        ]
+
+
+def parquet(path: Path, texts: list[object]) -> None:
+    """Three rows a row group, neither compressed nor as a dictionary, so that a test finds its bytes."""
+    table = pa.table({"text": pa.array(texts, pa.binary()).cast(pa.string(), safe=False)})
+    pq.write_table(table, path, row_group_size=3, compression="none", use_dictionary=False, write_statistics=False)
+
+
+def test_a_damaged_row_group_is_a_rejection(tmp_path: Path) -> None:
+    """Its rows are told with the file's name and their numbers; those of the other row groups are read."""
+    path = tmp_path / "a.parquet"
+    parquet(path, [f"Row {n}." for n in range(9)])
+    data = bytearray(path.read_bytes())
+    offset = pq.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
+    data[offset : offset + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    rows = results(Source(kind="book", path=str(path)))
+    assert reasons(rows) == [
+        *[(f"a.parquet#{n}", f"Row {n}.") for n in range(3)],
+        ("a.parquet#3", "malformed"),
+        *[(f"a.parquet#{n}", f"Row {n}.") for n in range(6, 9)],
+    ]
+    assert isinstance(rows[3], Rejection)
+    assert rows[3].detail.startswith("row group 2 of 3, rows 4 to 6: not readable as Parquet (")
+
+
+def test_a_row_of_parquet_that_is_no_text_is_a_rejection(tmp_path: Path) -> None:
+    """Parquet does not look whether its text is UTF-8; whoever wrote the file may not have, either."""
+    path = tmp_path / "a.parquet"
+    parquet(path, [b"Row 0.", b"caf\xe9", b"Row 2.", b"Row 3."])
+    rows = results(Source(kind="book", path=str(path)))
+    assert reasons(rows) == [
+        ("a.parquet#0", "Row 0."),
+        ("a.parquet#1", "malformed"),
+        ("a.parquet#2", "Row 2."),
+        ("a.parquet#3", "Row 3."),
+    ]
+    assert isinstance(rows[1], Rejection)
+    assert rows[1].detail.startswith("row 2 is no UTF-8 (byte 0xe9)")
+
+
+def test_a_parquet_file_that_cannot_be_opened_is_a_rejection(tmp_path: Path) -> None:
+    """A file is listed, and damaged in place afterwards: whoever reads it is told, nobody sees a traceback."""
+    path = tmp_path / "a.parquet"
+    parquet(path, [b"Rain."])
+    (item,) = list_source(Source(kind="book", path=str(path)))
+    assert isinstance(item, SourceItem)
+    path.write_bytes(path.read_bytes()[:-6] + b"\xff\xffPAR1")
+    (row,) = tables.read_parquet(item)
+    assert isinstance(row, Rejection)
+    assert (row.item_id, row.reason) == ("a.parquet", "malformed")
+    assert row.detail.startswith("not readable as Parquet (")
 
 
 def test_a_hub_dataset_is_one_item(monkeypatch: pytest.MonkeyPatch) -> None:
