@@ -24,9 +24,11 @@ from rich.table import Table
 from longhop import starter
 from longhop.builder import Builder
 from longhop.errors import LonghopError, RecipeError
+from longhop.live import following, reasons, running_table, stage_table
 from longhop.recipe import Recipe
-from longhop.run import Run, StageState
+from longhop.run import Run
 from longhop.view import question_page
+from longhop.watch import Watch
 
 __all__ = ["app", "main"]
 
@@ -72,7 +74,8 @@ def build(
     logging.raiseExceptions = False  # a reader of the progress lines that has gone is no reason to end, nor to speak
     signal.signal(signal.SIGTERM, _terminate)
     builder = Builder(Recipe.load(recipe, overrides or ()), out)
-    run = builder.build(workers, refresh=refresh, scheduler=scheduler)
+    with following(builder.out, workers):
+        run = builder.build(workers, refresh=refresh, scheduler=scheduler)
     _summary(run)
 
 
@@ -84,7 +87,7 @@ def check(recipe: RecipePath, overrides: Overrides = None) -> None:
     console = Console()
     for source in report.sources:
         left = sum(source.left_out.values())
-        out = f", {left} left out ({_reasons(source.left_out)})" if left else ""
+        out = f", {left} left out ({reasons(source.left_out)})" if left else ""
         console.print(
             f"source    {source.name}: {source.items} to read as {source.kind}, {source.size / 1024:,.0f} KiB{out}",
             markup=False,
@@ -102,8 +105,14 @@ def check(recipe: RecipePath, overrides: Overrides = None) -> None:
 
 @app.command()
 def status(run: RunPath) -> None:
-    """Say how far a run is, what was kept and what was left out."""
-    _table(Run.open(run))
+    """Say how far a run is, what was kept, what was left out and why, and what runs now."""
+    opened = Run.open(run)
+    _print(stage_table(opened.states(), f"{opened.name} in {run}"))
+    view = Watch(run).look()
+    if view is not None and view.running:
+        typer.echo("")
+        _print(running_table(view))
+        typer.echo(view.line())
 
 
 @app.command()
@@ -159,33 +168,14 @@ def _interrupted() -> int:
 
 
 def _summary(run: Run) -> None:
-    _table(run)
+    _print(stage_table(run.states(), f"{run.name} in {run.folder.url}"))
     where = run.folder.url_of("dataset")
     typer.echo(f"dataset: {where} (its README.md is the card)")
 
 
-def _table(run: Run) -> None:
-    table = Table(title=f"{run.name} in {run.folder.url}", title_justify="left", box=None, pad_edge=False)
-    table.add_column("stage")
-    for name in ("parts", "rows", "left out", "seconds"):
-        table.add_column(name, justify="right")
-    table.add_column("why", overflow="fold")
-    for state in run.states():
-        table.add_row(*_row(state))
+def _print(table: Table) -> None:
     width = None if sys.stdout.isatty() else 140
     Console(width=width, highlight=False, markup=False).print(table)
-
-
-def _row(state: StageState) -> tuple[str, ...]:
-    parts = f"{state.built}/{'?' if state.parts is None else state.parts}"
-    rows = f"{state.rows:,}" if state.accepted is None else f"{state.accepted:,} of {state.rows:,}"
-    left = sum(state.rejections.values())
-    return (state.stage, parts, rows, f"{left:,}" if left else "", f"{state.seconds:.1f}", _reasons(state.rejections))
-
-
-def _reasons(rejections: dict[str, int], most: int = 4) -> str:
-    named = [f"{reason} {count}" for reason, count in list(rejections.items())[:most]]
-    return ", ".join([*named, "…"] if len(rejections) > most else named)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

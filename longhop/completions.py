@@ -9,30 +9,24 @@ A row's key is what decides the answer: the engine's key of the request (what wa
 and the sample's seed. Nothing else of the run is in it, so a build after a crash, a preview, or another recipe in the
 same folder finds what was paid for.
 
-The store is one SQLite file on a local disk. Where the run's folder lies elsewhere, as on object storage, `Segments`
-copies to it what is new, as tables that never change, and takes in those that other machines left there.
+The store is one SQLite file on a local disk. Where the run's folder lies elsewhere, as on object storage, segments
+(`longhop.segments`) copy to it what is new.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 
 from longhop.engines import Choice
 from longhop.errors import StorageError
-from longhop.folders import Folder, me
 
-__all__ = ["CompletionStore", "Segments"]
-
-FLUSH_SECONDS = 60.0
-"""How often `Segments` are to be flushed: what a machine that vanishes may cost."""
+__all__ = ["CompletionStore", "Row"]
 
 # `segment` names the table outside that has the row, too; null where none has.
 _SCHEMA = """
@@ -40,9 +34,8 @@ CREATE TABLE IF NOT EXISTS choices
     (key TEXT, seed INTEGER, choice BLOB, segment TEXT, PRIMARY KEY (key, seed)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-_SEGMENT = pa.schema([("key", pa.string()), ("seed", pa.int64()), ("choice", pa.large_binary())])
-
 Row = tuple[str, int, bytes]
+"""Key, seed, and the choice as JSON."""
 
 
 class CompletionStore:
@@ -169,58 +162,3 @@ class CompletionStore:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
-
-
-class Segments:
-    """Completions of one part in the run's folder, for the machine that builds the part next.
-
-    >>> segments = Segments(folder, "completions/traces/00003", store)
-    >>> segments.load()                 # what other machines left there
-    >>> segments.flush()                # every minute, and at the end
-    """
-
-    def __init__(self, folder: Folder, place: str, store: CompletionStore) -> None:
-        self._folder = folder
-        self._place = place
-        self._store = store
-        self._flushing = threading.Lock()
-        store.watch()
-
-    def load(self) -> int:
-        """Take in the segments that the store does not know; gives how many rows they have.
-
-        Raises:
-            StorageError: One is damaged, or cannot be read.
-        """
-        count = 0
-        for path in self._folder.files(f"{self._place}/*.parquet"):
-            name = f"{self._place}/{path.rpartition('/')[2]}"
-            if self._store.knows(name):
-                continue
-            table = self._folder.read_table(name)
-            columns = [table.column(column).to_pylist() for column in _SEGMENT.names]
-            self._store.add_segment(name, list(zip(*columns, strict=True)))
-            count += table.num_rows
-        return count
-
-    def flush(self) -> None:
-        """Write what was used since the last time and stands in no segment yet.
-
-        Raises:
-            StorageError: The run's folder cannot be written; the rows are kept for the next time.
-        """
-        with self._flushing:
-            rows = self._store.take_watched()
-            if not rows:
-                return
-            name = f"{self._place}/{time.time_ns():020}-{me()}.parquet"
-            table = pa.Table.from_arrays(
-                [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), _SEGMENT, strict=True)],
-                schema=_SEGMENT,
-            )
-            try:
-                self._folder.write_table(name, table)
-            except BaseException:
-                self._store.give_back(rows)
-                raise
-            self._store.add_segment(name, rows)

@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 
 from longhop.errors import StorageError
 
-__all__ = ["Folder", "explained", "is_gone", "me"]
+__all__ = ["Folder", "cache_folder", "explained", "is_gone", "me"]
 
 WORK = ".work"
 """Folder within a local one for what is no part of the result."""
@@ -259,6 +259,14 @@ class Folder:
                 target.rename(old)
             local.rename(target)
             _remove(old)
+
+
+def cache_folder() -> Path:
+    """Where longhop keeps, for this user, what lies in no run."""
+    if given := os.environ.get("LONGHOP_CACHE"):
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path("~/.cache")).expanduser() / "longhop"
 
 
 def me() -> str:

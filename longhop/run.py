@@ -22,7 +22,6 @@ from longhop.publish.upload import push
 from longhop.recipe import Recipe
 from longhop.records import (
     Context,
-    ContextPlan,
     Document,
     Example,
     Plan,
@@ -63,6 +62,8 @@ class Run:
     def __init__(self, folder: RunFolder, manifest: Manifest) -> None:
         self.folder = folder
         self._manifest = manifest
+        self._counts: dict[tuple[str, str, int], PartCounts] = {}
+        self._planned: tuple[str, int, int] | None = None
 
     @classmethod
     def open(cls, out: str) -> Run:
@@ -73,6 +74,10 @@ class Run:
         """
         folder = RunFolder(out)
         return cls(folder, load(folder))
+
+    def reload(self) -> None:
+        """Look at the run as it is now: other processes build it, and its plan may have grown."""
+        self._manifest = load(self.folder)
 
     @property
     def name(self) -> str:
@@ -165,7 +170,7 @@ class Run:
                 rejections.update(rejection.reason for rejection in rejected)
                 rows = self._state("examples").rows - len(rejected)
         for part in built if stage != "dataset" else []:
-            found = self.folder.read_counts(stage, self._manifest.fingerprints[stage], part)
+            found = self._counts_of(stage, part)
             if found is not None:
                 counts.append(found)
                 rejections.update(found.rejections)
@@ -180,6 +185,16 @@ class Run:
             seconds=round(sum(count.seconds for count in counts), 1),
         )
 
+    def _counts_of(self, stage: str, part: int) -> PartCounts | None:
+        """Counts of a part, read once: a part does not change."""
+        key = (stage, self._manifest.fingerprints[stage], part)
+        if key not in self._counts:
+            found = self.folder.read_counts(*key)
+            if found is None:
+                return None
+            self._counts[key] = found
+        return self._counts[key]
+
     def _parts(self, stage: str) -> int | None:
         """How many parts a stage has by the plan."""
         manifest = self._manifest
@@ -191,16 +206,17 @@ class Run:
         if stage in known:
             return known[stage]
         fingerprint = manifest.fingerprints["context_plan"]
-        if self.folder.parts("context_plan", fingerprint) != list(range(len(manifest.steps))):
-            return None
-        if stage == "dataset":
-            return 1
-        plans = [
-            plan
-            for step in range(len(manifest.steps))
-            for plan in self.folder.read_part("context_plan", fingerprint, step, ContextPlan)
-        ]
-        return 1 + max((plan.part for plan in plans), default=-1)
+        steps = len(manifest.steps)
+        if self._planned is None or self._planned[:2] != (fingerprint, steps):
+            if self.folder.parts("context_plan", fingerprint) != list(range(steps)):
+                return None
+            tables = (
+                self.folder.read_table(self.folder.part_name("context_plan", fingerprint, step), ["part"])
+                for step in range(steps)
+            )
+            last = max((part for table in tables for part in table["part"].to_pylist()), default=-1)
+            self._planned = (fingerprint, steps, 1 + last)
+        return 1 if stage == "dataset" else self._planned[2]
 
     def _built(self, stage: str) -> list[int]:
         """Parts of the plan that are complete."""

@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 
 from longhop.claims import Claim, Running, claimed, running
 from longhop.errors import StorageError
-from longhop.folders import WORK, Folder, explained
+from longhop.folders import WORK, Folder, cache_folder, explained
 from longhop.records import Context, Document, Record, Rejection, from_table, schema_of, to_table
 
 __all__ = ["PartCounts", "RunFolder"]
@@ -65,8 +65,7 @@ class RunFolder(Folder):
             return Path(chosen).expanduser().absolute()
         if self.is_local:
             return self.local_path / WORK
-        cache = os.environ.get("LONGHOP_CACHE") or Path("~/.cache/longhop").expanduser()
-        return Path(cache) / "work" / self.url.replace("://", "/").replace(":", "_")
+        return cache_folder() / "work" / self.url.replace("://", "/").replace(":", "_")
 
     @property
     def holds_its_work(self) -> bool:

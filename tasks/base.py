@@ -13,7 +13,6 @@ import luigi
 
 from longhop.claims import Running
 from longhop.errors import LonghopError
-from longhop.fingerprints import STAGES
 from longhop.manifest import Manifest, load
 from longhop.records import ContextPlan, Record
 from longhop.storage import PartCounts, RunFolder
@@ -24,6 +23,7 @@ log = logging.getLogger("longhop")
 
 _WITHOUT_ENGINE = ("documents", "contexts")
 _TELL_SECONDS = 5.0
+_FIRST = 1_000_000
 
 
 class RunTask(luigi.Task):
@@ -70,8 +70,11 @@ class PartTask(RunTask):
 
     @property
     def priority(self) -> int:  # type: ignore[override]
-        """Stages further down come first, so that parts finish early and caches stay warm."""
-        return 10 * STAGES.index(self.stage)
+        """The first parts come first through all stages, so that they finish early and caches stay warm.
+
+        Not stage by stage: Luigi gives what a task needs at least the task's own priority. Nor below 0, which it lifts.
+        """
+        return _FIRST - int(self.part)
 
     def complete(self) -> bool:
         """Whether the part exists."""

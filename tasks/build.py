@@ -41,7 +41,6 @@ class Build(RunTask):
     started = luigi.Parameter(
         default=_STARTED, significant=False, visibility=luigi.parameter.ParameterVisibility.PRIVATE
     )
-    priority = 1000
 
     @cached_property
     def done(self) -> Any:

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from typing import TypeVar
 
 from longhop.claims import Running
-from longhop.completions import FLUSH_SECONDS, CompletionStore, Segments
+from longhop.completions import CompletionStore
 from longhop.engines.roles import make_engine
 from longhop.errors import StorageError
 from longhop.inference import Inference
@@ -18,6 +18,7 @@ from longhop.progress import Progress, Pulse
 from longhop.prompting import Prompts, load_prompts
 from longhop.recipe import Recipe
 from longhop.records import Context, Record, Trace, Verdict
+from longhop.segments import FLUSH_SECONDS, Segments
 from longhop.storage import RunFolder
 from longhop.tokens import Tokenizer, load_tokenizer
 

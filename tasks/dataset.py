@@ -32,6 +32,7 @@ class Dataset(PartTask):
 
     stage = "dataset"
     record = Rejection
+    priority = 0  # what it needs, which is all parts, would be given a higher one
 
     def requires(self) -> list[PartTask]:
         """The examples of every part."""

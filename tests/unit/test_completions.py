@@ -36,3 +36,11 @@ def test_a_store_that_cannot_be_opened_says_where(tmp_path: Path) -> None:
     (tmp_path / "work").write_text("")
     with pytest.raises(StorageError, match="completions.sqlite"):
         CompletionStore(tmp_path / "work" / "completions.sqlite")
+
+
+def test_a_damaged_store_says_what_to_do(tmp_path: Path) -> None:
+    """Nothing of it is taken for an answer."""
+    path = tmp_path / "completions.sqlite"
+    path.write_bytes(b"no database, but longer than nothing" * 100)
+    with pytest.raises(StorageError, match=r"completions\.sqlite: is damaged .* move it away and build again"):
+        CompletionStore(path)

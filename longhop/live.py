@@ -1,0 +1,226 @@
+"""What one sees while a build runs: lines of what was built, and below them, in a terminal, how far it is.
+
+    >>> with following("runs/sample", workers=2):
+    ...     builder.build(workers=2)
+
+Lines come from all worker processes through a pipe, whose short writes are whole, and are printed by this process
+alone, so that they never tear the live part. Where the output is no terminal there is no live part, but a line of the
+same from time to time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import IO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from longhop.claims import Running
+from longhop.run import StageState
+from longhop.watch import View, Watch, duration
+
+__all__ = ["following", "reasons", "running_table", "stage_table"]
+
+LINE_SECONDS = 30.0
+"""How often a line says how far it is, where the output is no terminal."""
+_SECONDS = 0.5
+_RUNNING_SHOWN = 8
+_PIPE_BYTES = 4000  # POSIX: a write of up to 4,096 bytes to a pipe is one piece
+
+_looking = threading.Lock()
+"""Held while the thread looks and prints; nobody forks meanwhile, since a child would inherit a lock held for ever."""
+os.register_at_fork(before=_looking.acquire, after_in_parent=_looking.release, after_in_child=_looking.release)
+
+
+@contextlib.contextmanager
+def following(out: str, workers: int, stream: IO[str] | None = None) -> Iterator[None]:
+    """Show how far the build of a folder is, until it ends.
+
+    Args:
+        out: Folder of the run.
+        workers: Processes that build it here.
+        stream: Where to; the standard output by default.
+    """
+    console = Console(file=stream or sys.stdout, highlight=False, markup=False, soft_wrap=True)
+    logger = logging.getLogger("longhop")
+    receive, send = os.pipe()
+    os.set_blocking(receive, False)
+    handler = _ToPipe(send)
+    logger.addHandler(handler)
+    propagate, logger.propagate = logger.propagate, False
+    show = _Live if console.is_terminal else _Lines
+    follower = _Follower(Watch(out, workers), receive, show(console, out))
+    try:
+        with follower:
+            yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
+        os.close(send)
+        os.close(receive)
+
+
+class _ToPipe(logging.Handler):
+    """Sends lines to the process that prints."""
+
+    def __init__(self, pipe: int) -> None:
+        super().__init__()
+        self._pipe = pipe
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record).rstrip("\n").encode("utf-8", "replace")
+        for line in text.split(b"\n"):
+            for start in range(0, max(len(line), 1), _PIPE_BYTES):
+                os.write(self._pipe, line[start : start + _PIPE_BYTES] + b"\n")
+
+
+class _Lines:
+    """Plain lines; one of all of it now and then."""
+
+    def __init__(self, console: Console, _: str) -> None:
+        self._console = console
+        self._due = time.monotonic() + LINE_SECONDS
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def line(self, text: str) -> None:
+        self._console.print(text)
+
+    def view(self, view: View) -> None:
+        if time.monotonic() >= self._due:
+            self._console.print(f"{'':<12} {view.line()}")
+            self._due = time.monotonic() + LINE_SECONDS
+
+
+class _Live:
+    """Lines, and a live part below them."""
+
+    def __init__(self, console: Console, out: str) -> None:
+        self._out = out
+        self._began = time.monotonic()
+        self._live = Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop")
+
+    def __enter__(self) -> None:
+        self._live.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def line(self, text: str) -> None:
+        self._live.console.print(text)
+
+    def view(self, view: View) -> None:
+        self._live.update(_picture(view, self._out, time.monotonic() - self._began), refresh=True)
+
+
+class _Follower:
+    """A thread that prints what the pipe brings, and looks at the run in between."""
+
+    def __init__(self, watch: Watch, pipe: int, show: _Lines | _Live) -> None:
+        self._watch = watch
+        self._pipe = pipe
+        self._show = show
+        self._rest = b""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="longhop-live", daemon=True)
+
+    def __enter__(self) -> None:
+        self._show.__enter__()
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        with _looking:
+            self._print_lines()
+            self._show.__exit__()
+
+    def _run(self) -> None:
+        due = 0.0
+        while not self._ended.wait(_SECONDS / 2):
+            with _looking, contextlib.suppress(BrokenPipeError):  # who reads it has gone; the build goes on
+                self._print_lines()
+                if time.monotonic() < due:
+                    continue
+                began = time.monotonic()
+                view = self._watch.look()
+                if view is not None:
+                    self._show.view(view)
+                # A run of thousands of parts takes long to look at; a tenth of a processor is enough for that.
+                due = time.monotonic() + max(_SECONDS, 10 * (time.monotonic() - began))
+
+    def _print_lines(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._pipe, 65536):
+                *lines, self._rest = (self._rest + data).split(b"\n")
+                for line in lines:
+                    self._show.line(line.decode("utf-8", "replace"))
+
+
+def _picture(view: View, out: str, seconds: float) -> Group:
+    built, parts = view.parts
+    left = f", about {duration(view.seconds_left)} left" if view.seconds_left else ""
+    head = Table.grid(padding=(0, 2))
+    bar = ProgressBar(total=parts or 1, completed=built if parts else 0, width=30)
+    head.add_row(Text(f"{view.name} in {out}: {duration(seconds)}{left}", style="bold"), bar)
+    shown: list[RenderableType] = ["", head, stage_table(view.stages)]
+    if view.running:
+        shown += ["", running_table(view)]
+    return Group(*shown)
+
+
+def stage_table(stages: list[StageState], title: str | None = None) -> Table:
+    """Parts, rows and what was left out, a line a stage."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("stage")
+    for name in ("parts", "rows", "left out", "seconds"):
+        table.add_column(name, justify="right")
+    table.add_column("why", overflow="fold")
+    for state in stages:
+        parts = f"{state.built:,}/{'?' if state.parts is None else f'{state.parts:,}'}"
+        rows = f"{state.rows:,}" if state.accepted is None else f"{state.accepted:,} of {state.rows:,}"
+        left = sum(state.rejections.values())
+        why = reasons(state.rejections)
+        table.add_row(state.stage, parts, rows, f"{left:,}" if left else "", f"{state.seconds:,.1f}", why)
+    return table
+
+
+def reasons(rejections: dict[str, int], most: int = 4) -> str:
+    """The most frequent reasons, with their numbers."""
+    named = [f"{reason} {count:,}" for reason, count in list(rejections.items())[:most]]
+    return ", ".join([*named, "…"] if len(rejections) > most else named)
+
+
+def running_table(view: View) -> Table:
+    """What is being built now, a line a part."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("running")
+    for name in ("part", "done", "left out", "tokens/s", "since"):
+        table.add_column(name, justify="right")
+    table.add_column("by")
+    for part in view.running[:_RUNNING_SHOWN]:
+        table.add_row(*_running_row(view, part))
+    if len(view.running) > _RUNNING_SHOWN:
+        table.add_row(f"and {len(view.running) - _RUNNING_SHOWN} more")
+    return table
+
+
+def _running_row(view: View, part: Running) -> tuple[str, ...]:
+    done = f"{part.done:,}" if part.expected is None else f"{part.done:,} of {part.expected:,}"
+    since = duration(view.now - part.since)
+    left = f"{part.left_out:,}" if part.left_out else ""
+    return part.stage, f"{part.part}", done, left, f"{view.speed(part):,.0f}", since, part.holder
