@@ -12,6 +12,7 @@ in a notebook too: the tasks have no event loop, and the engines' loop runs in a
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,10 +59,18 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
 class Builder:
     """Builds one recipe into one folder."""
 
-    def __init__(self, recipe: Recipe, out: str | Path | None = None) -> None:
-        """Take a recipe and the run's folder, a local path or an fsspec URL; `runs/<name>` by default."""
+    def __init__(self, recipe: Recipe, out: str | Path | None = None, work: str | Path | None = None) -> None:
+        """Take a recipe and where to build it.
+
+        Args:
+            recipe: What to build.
+            out: The run's folder, a local path or an fsspec URL; `runs/<name>` by default.
+            work: A folder on a disk of this machine for what engines answer. By default `LONGHOP_WORK`, else `.work` in
+                a local run's folder, else the user's cache. Runs may share it: none pays for what another has paid.
+        """
         self.recipe = recipe
         self.out = str(out) if out is not None else f"runs/{recipe.name}"
+        self.work = work
 
     def check(self) -> CheckReport:
         """Look at everything that a build needs, and build nothing.
@@ -108,7 +117,7 @@ class Builder:
 
         self._engines()
         place = _address(scheduler) if scheduler is not None else None
-        with self._recipe_file() as recipe:
+        with self._recipe_file() as recipe, _work_folder(self.work):
             reasons = run_build(recipe, self.out, workers, refresh=refresh, scheduler=place)
         if reasons:
             raise _error(reasons)
@@ -121,6 +130,20 @@ class Builder:
             path = Path(folder) / "recipe.yaml"
             path.write_bytes(msgspec.json.encode(self.recipe.resolved()))  # JSON is YAML
             yield str(path)
+
+
+@contextlib.contextmanager
+def _work_folder(work: str | Path | None) -> Iterator[None]:
+    """What belongs to a machine is in its environment, which worker processes share, and not in its tasks."""
+    before = os.environ.get("LONGHOP_WORK")
+    if work is not None:
+        os.environ["LONGHOP_WORK"] = str(Path(work).expanduser().absolute())
+    try:
+        yield
+    finally:
+        os.environ.pop("LONGHOP_WORK", None)
+        if before is not None:
+            os.environ["LONGHOP_WORK"] = before
 
 
 def _address(scheduler: str) -> tuple[str, int]:

@@ -65,6 +65,10 @@ def build(
     scheduler: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="A central Luigi scheduler.", callback=_host_and_port)
     ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder on a local disk for what engines answer; OUT/.work by default."),
+    ] = None,
     *,
     refresh: Annotated[bool, typer.Option("--refresh", help="List the sources anew, to add what is new.")] = False,
 ) -> None:
@@ -73,7 +77,7 @@ def build(
     logging.getLogger("longhop").setLevel(logging.INFO)
     logging.raiseExceptions = False  # a reader of the progress lines that has gone is no reason to end, nor to speak
     signal.signal(signal.SIGTERM, _terminate)
-    builder = Builder(Recipe.load(recipe, overrides or ()), out)
+    builder = Builder(Recipe.load(recipe, overrides or ()), out, work)
     with following(builder.out, workers):
         run = builder.build(workers, refresh=refresh, scheduler=scheduler)
     _summary(run)

@@ -11,6 +11,7 @@ A message says what was found, where (file, key, item), what was expected, and w
     ├── EngineError      an engine refuses everyone: wrong key, unknown model, unsupported kind
     ├── Refused          an engine refuses one request; becomes a rejection, never seen by users
     ├── StorageError     a run folder or a table is missing, damaged, foreign or not writable
+    │   └── UnreachableError   storage does not answer now; a build tries again by itself
     ├── BuildError       a stage of a build failed; the message names it and the cause
     └── PublishError     a dataset cannot be written or uploaded
 
@@ -34,6 +35,7 @@ __all__ = [
     "SourceError",
     "StorageError",
     "TokenizerError",
+    "UnreachableError",
 ]
 
 
@@ -93,6 +95,10 @@ class EngineError(LonghopError):
 
 class StorageError(LonghopError):
     """A run folder or a table is missing, damaged, foreign or not writable."""
+
+
+class UnreachableError(StorageError):
+    """Storage does not answer now; asked again later it may."""
 
 
 class BuildError(LonghopError):

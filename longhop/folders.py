@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
 
-from longhop.errors import StorageError
+from longhop.errors import StorageError, UnreachableError
 
 __all__ = ["Folder", "cache_folder", "explained", "is_gone", "me"]
 
@@ -306,4 +306,16 @@ def explained(where: str, doing: str = "written") -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(f"{where}: no room left; free some and build again, nothing is lost") from error
-        raise StorageError(f"{where}: cannot be {doing}: {error}") from error
+        raise _failed(where, doing, error) from error
+    except Exception as error:
+        # Clients of object storage have errors of their own, under no common root.
+        if isinstance(error, StorageError) or "://" not in where:
+            raise
+        raise _failed(where, doing, error) from error
+
+
+def _failed(where: str, doing: str, error: Exception) -> StorageError:
+    said = " ".join(str(error).split()) or type(error).__name__
+    if "://" in where:
+        return UnreachableError(f"{where}: cannot be {doing} now: {said}; what is finished is kept, build again")
+    return StorageError(f"{where}: cannot be {doing}: {said}")

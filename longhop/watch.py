@@ -56,6 +56,18 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             said.append(f"about {duration(self.seconds_left)} left")
         return ", ".join(said)
 
+    def page(self) -> str:
+        """All of it in some lines, for a page of text."""
+        lines = [self.line()]
+        for stage in self.stages:
+            kept = (
+                f"{stage.rows:,} rows" if stage.accepted is None else f"{stage.accepted:,} of {stage.rows:,} accepted"
+            )
+            left = sum(stage.rejections.values())
+            parts = f"{stage.built:,} of {'?' if stage.parts is None else f'{stage.parts:,}'} parts"
+            lines.append(f"{stage.stage}: {parts}, {kept}" + (f", {left:,} left out" if left else ""))
+        return "\n".join(lines)
+
 
 class Watch:
     """Looks at a run again and again; what does not change is read once."""

@@ -27,12 +27,18 @@ import luigi.scheduler
 import luigi.task_status
 import luigi.worker
 
+from longhop import errors
 from longhop.errors import BuildError
+from longhop.progress import Pulse
+from longhop.watch import Watch
 
 from .base import RunTask, broken, forget_manifests, log
 from .build import Build
 
+RETRIES = 2
+"""How often what is missing is built again where the reason may have passed."""
 _WAIT_SECONDS = 2
+_TELL_SECONDS = 5.0
 _fronts: set[int] = set()
 """Processes that run a front task: a worker process, forked from one, is none."""
 
@@ -61,17 +67,23 @@ def run_build(
         where = {"scheduler_host": scheduler[0], "scheduler_port": scheduler[1]}
     _fronts.add(os.getpid())
     task = Build(recipe=recipe, out=out, refresh=refresh, started=datetime.now(UTC).isoformat(timespec="microseconds"))
-    waiting = False
+    waiting, retries = False, 0
     while True:
         broken.clear()
         forget_manifests()  # of an earlier build of this process
         luigis = _Luigis()
-        with _quiet():
+        with _quiet(), _told(luigis, task, out, workers, central=scheduler is not None):
             result = luigi.build([task], luigis, workers=workers, log_level="CRITICAL", detailed_summary=True, **where)
             if result.status in (luigi.LuigiStatusCode.SUCCESS, luigi.LuigiStatusCode.SUCCESS_WITH_RETRY):
                 return []
             if result.status != luigi.LuigiStatusCode.NOT_RUN or scheduler is None:
-                return luigis.reasons() or [f"BuildError: not all parts are built: {result.one_line_summary}"]
+                reasons = luigis.reasons() or [f"BuildError: not all parts are built: {result.one_line_summary}"]
+                if retries == RETRIES or not all(map(_may_pass, reasons)):
+                    return reasons
+                retries += 1
+                log.warning("%s; what is missing is built again", reasons[0].splitlines()[0])
+                time.sleep(_WAIT_SECONDS * retries)
+                continue
         # A worker goes home when nothing is left that it could begin, although parts that others build now will free
         # more. Luigi's own `keep_alive` would wait for parts that have failed, too, for a quarter of an hour.
         if not waiting:
@@ -80,17 +92,50 @@ def run_build(
         time.sleep(_WAIT_SECONDS)
 
 
+def _may_pass(reason: str) -> bool:
+    """Whether building again may help: storage did not answer, a process was killed, or nobody knows what it was.
+
+    What else longhop raises on purpose it would raise again.
+    """
+    name = reason.partition(":")[0]
+    kind = getattr(errors, name, None) if name in errors.__all__ else None
+    return kind is None or kind is errors.UnreachableError
+
+
+@contextmanager
+def _told(luigis: _Luigis, task: Build, out: str, workers: int, *, central: bool) -> Iterator[None]:
+    """Show at the front task, on a central scheduler's page, how far all of it is."""
+    if not central:
+        yield
+        return
+    watch = Watch(out, workers)
+
+    def tell() -> None:
+        view = watch.look()
+        if view is not None:
+            built, parts = view.parts
+            scheduler: Any = luigi.rpc.RemoteScheduler(luigis.url)  # one of its own: another thread uses the worker's
+            scheduler.set_task_status_message(task.task_id, view.page())
+            scheduler.set_task_progress_percentage(task.task_id, round(100 * built / parts) if parts else 0)
+
+    with Pulse() as pulse:
+        pulse.every(_TELL_SECONDS, tell)
+        yield
+
+
 class _Luigis:
     """Makes Luigi's scheduler and worker, and keeps them, since only they know why a task failed."""
 
     scheduler: Any
     worker: Any
+    url: str
 
     def create_local_scheduler(self) -> Any:
         self.scheduler = luigi.scheduler.Scheduler(prune_on_get_work=True, record_task_history=False)
         return self.scheduler
 
     def create_remote_scheduler(self, url: str) -> Any:
+        self.url = url
         self.scheduler = luigi.rpc.RemoteScheduler(url)
         return self.scheduler
 

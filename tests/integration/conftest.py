@@ -31,7 +31,7 @@ def equal(one: Run, two: Run) -> list[str]:
     return [name for name in TABLES if not first[name].equals(second[name])]
 
 
-def build(recipe: Path, out: Path, *overrides: str, workers: int = 1, refresh: bool = False) -> Run:
+def build(recipe: Path, out: Path | str, *overrides: str, workers: int = 1, refresh: bool = False) -> Run:
     """Build in this process."""
     return Builder(Recipe.load(recipe, overrides), out).build(workers, refresh=refresh)
 
