@@ -20,18 +20,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["HashCache", "cache_folder", "combined_sha", "sha_of_bytes"]
+from longhop.folders import cache_folder
+
+__all__ = ["HashCache", "combined_sha", "sha_of_bytes"]
 
 SETTLED_NS = 2_000_000_000
 """A file that changed less than this ago may change again within one tick of its clock, so it is not remembered."""
-
-
-def cache_folder() -> Path:
-    """Where longhop keeps what only saves time."""
-    if given := os.environ.get("LONGHOP_CACHE"):
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path("~/.cache")).expanduser() / "longhop"
 
 
 def sha_of_bytes(data: bytes) -> str:
