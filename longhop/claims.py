@@ -52,6 +52,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """Rows and rejections in all, where that is known."""
     left_out: int = 0
     """Rejections so far."""
+    answers: int = 0
+    """Samples that engines gave so far, stored ones not counted."""
     tokens: int = 0
     """Tokens that engines gave so far; in stages without an engine, those of the rows."""
     beat: int = 0

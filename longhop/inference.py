@@ -35,9 +35,9 @@ class Inference:
         engine: Engine,
         completions: CompletionStore | None = None,
         concurrency: int = 64,
-        answered: Callable[[int], None] | None = None,
+        answered: Callable[[Completion], None] | None = None,
     ) -> None:
-        """Take an engine, where its completions are kept, and who is told of the tokens of each that it gives."""
+        """Take an engine, where its completions are kept, and who is told of each that it gives."""
         self._engine = engine
         self._completions = completions
         self._concurrency = concurrency
@@ -94,7 +94,7 @@ class Inference:
         if self._completions:
             self._completions.put(key, missing.seed, completion.choices)
         if self._answered:
-            self._answered(sum(choice.n_tokens for choice in completion.choices))
+            self._answered(completion)
         return msgspec.structs.replace(completion, choices=(*stored, *completion.choices))
 
 

@@ -209,7 +209,7 @@ def running_table(view: View) -> Table:
     """What is being built now, a line a part."""
     table = Table(box=None, pad_edge=False)
     table.add_column("running")
-    for name in ("part", "done", "left out", "tokens/s", "since"):
+    for name in ("part", "rows", "left out", "answers", "tokens/s", "since"):
         table.add_column(name, justify="right")
     table.add_column("by")
     for part in view.running[:_RUNNING_SHOWN]:
@@ -223,4 +223,5 @@ def _running_row(view: View, part: Running) -> tuple[str, ...]:
     done = f"{part.done:,}" if part.expected is None else f"{part.done:,} of {part.expected:,}"
     since = duration(view.now - part.since)
     left = f"{part.left_out:,}" if part.left_out else ""
-    return part.stage, f"{part.part}", done, left, f"{view.speed(part):,.0f}", since, part.holder
+    answers = f"{part.answers:,}" if part.answers else ""
+    return part.stage, f"{part.part}", done, left, answers, f"{view.speed(part):,.0f}", since, part.holder

@@ -17,6 +17,7 @@ from typing import Self
 import msgspec
 
 from longhop.claims import Running
+from longhop.engines import Completion
 from longhop.records import Record, Rejection
 
 __all__ = ["Progress", "Pulse"]
@@ -30,7 +31,7 @@ class Progress:
     def __init__(self) -> None:
         self.expected: int | None = None
         """Rows and rejections in all, where that is known."""
-        self._done = self._left_out = self._tokens = 0
+        self._done = self._left_out = self._answers = self._tokens = 0
 
     def counted(self, items: Iterable[Record], *, tokens: bool = False) -> Iterator[Record]:
         """The same items, counted as they pass; with their own tokens in stages that ask no engine."""
@@ -41,14 +42,20 @@ class Progress:
                 self._tokens += getattr(item, "n_tokens", 0)
             yield item
 
-    def answered(self, tokens: int) -> None:
-        """An engine gave so many tokens."""
-        self._tokens += tokens
+    def answered(self, completion: Completion) -> None:
+        """An engine gave some samples."""
+        self._answers += len(completion.choices)
+        self._tokens += sum(choice.n_tokens for choice in completion.choices)
 
     def of(self, part: Running) -> Running:
         """How far the part is now."""
         return msgspec.structs.replace(
-            part, done=self._done, expected=self.expected, left_out=self._left_out, tokens=self._tokens
+            part,
+            done=self._done,
+            expected=self.expected,
+            left_out=self._left_out,
+            answers=self._answers,
+            tokens=self._tokens,
         )
 
 

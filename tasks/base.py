@@ -106,7 +106,8 @@ class PartTask(RunTask):
         now = work.progress.of(work.part)
         of = f" of {now.expected:,}" if now.expected else ""
         left = f", {now.left_out:,} left out" if now.left_out else ""
-        self._tell(round(100 * (now.share or 0)), f"{now.done:,}{of}{left}")
+        answers = f", {now.answers:,} answers, {now.tokens:,} tokens" if now.answers else ""
+        self._tell(round(100 * (now.share or 0)), f"{now.done:,}{of} rows{left}{answers}")
 
     def _tell(self, percent: int, message: str) -> None:
         """Show on the scheduler's page how far the part is."""

@@ -44,12 +44,11 @@ def read_prose(name: str, text: str, *, markdown: bool) -> Prose:
     if markdown:
         text, title, author = _front_matter(text)
         text = _COMMENT.sub("", text).strip("\n")
-        if not title:
-            heading = _HEADING.search(text)
-            title = heading and (heading[1] or heading[2])
-    if not title:
-        stripped = strip_gutenberg(text)
-        text, title, author = stripped.text, stripped.title, stripped.author or author
+    stripped = strip_gutenberg(text)
+    text, title, author = stripped.text, title or stripped.title, author or stripped.author
+    if markdown and not title:
+        heading = _HEADING.search(text)
+        title = heading and (heading[1] or heading[2])
     if not title and not markdown:
         title, author = _first_line(text, author)
     return Prose(text, one_line(title or "") or one_line(PurePosixPath(name).stem) or "untitled", author)

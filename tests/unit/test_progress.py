@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from longhop.claims import Running
+from longhop.engines import Choice, Completion
 from longhop.progress import Progress, Pulse
 from longhop.records import Context, Rejection
 from tests.small_run import tables
@@ -21,10 +22,10 @@ def test_rows_rejections_and_tokens_are_counted_as_they_pass() -> None:
     passed = progress.counted([rejection, rejection])
     assert next(passed) == rejection
     assert (progress.of(PART).done, progress.of(PART).left_out) == (1, 1)
-    progress.answered(30)
+    progress.answered(Completion(choices=(Choice(content="a", n_tokens=10), Choice(content="b", n_tokens=20))))
     progress.expected = 4
     assert list(passed) == [rejection]
-    assert (progress.of(PART).share, progress.of(PART).tokens) == (0.5, 30)
+    assert (progress.of(PART).share, progress.of(PART).answers, progress.of(PART).tokens) == (0.5, 2, 30)
 
 
 def test_tokens_of_rows_count_where_they_are_asked_for() -> None:
