@@ -122,7 +122,8 @@ def seconds_left(stages: list[StageState], running: list[Running], now: float, w
         each = stage.seconds / stage.built if stage.built else _foreseen(mine, now)
         if each is None:
             return None
-        begun = sum(min(now - part.since, each) if part.share is None else part.share * each for part in mine)
+        # By time and not by rows, which come late where a stage asks much before it knows what becomes of it.
+        begun = sum(min(now - part.since, each) for part in mine)
         total += max(left * each - begun, 0.0)
     return total / max(workers, len(running), 1)
 

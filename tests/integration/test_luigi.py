@@ -1,19 +1,25 @@
 """Longhop under Luigi's own command, and beside a production repository's tasks."""
 
 import contextlib
+import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from longhop import Builder, Recipe, Run
-from longhop.errors import CorpusError
+from longhop.errors import BuildError, CorpusError, EngineError, UnreachableError
+from longhop.records import Record
+from longhop.tasks import Questions, running
+from longhop.tasks.building import Building
 from tests.integration.conftest import build, equal
 from tests.integration.corpus import write_corpus, write_recipe
 
@@ -138,3 +144,77 @@ def test_a_failure_under_a_central_scheduler_is_said_and_does_not_wait(
     """The reason comes back from the scheduler at once."""
     with pytest.raises(CorpusError, match="contexts.reuse"):
         Builder(Recipe.load(recipe, ["contexts.lengths.500=900"]), tmp_path / "run").build(scheduler=scheduler)
+
+
+def test_the_scheduler_tells_how_far_the_build_and_its_parts_are(
+    recipe: Path, tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On its page: of each part what became of it, of the front task all of it, by stage."""
+    monkeypatch.setattr(running, "_TELL_SECONDS", 0.0)
+    Builder(Recipe.load(recipe), tmp_path / "run").build(scheduler=scheduler)
+    with urllib.request.urlopen(f"http://{scheduler}/api/task_list?data=%7B%22status%22%3A%22DONE%22%7D") as reply:
+        tasks = json.load(reply)["response"].values()
+    said = {(task["name"], task["params"].get("part")): task for task in tasks}
+    examples = said["longhop.Examples", "2"]
+    assert (examples["status_message"].split(",")[0], examples["progress_percentage"]) == ("2 rows", 100)
+    front = said["longhop.Build", None]["status_message"].splitlines()
+    assert re.match(r"\d+ of (\d+|\?) parts", front[0])
+    assert front[1] == "documents: 1 of 1 parts, 8 rows"
+    assert set(examples["params"]) == {"out", "fingerprint", "part"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_first_parts_are_finished_first(recipe: Path, tmp_path: Path, workers: int) -> None:
+    """Through all stages: an engine's cache is warm, and who looks at a run early sees examples."""
+    build(recipe, tmp_path / "run", "contexts.part_size=1", workers=workers)
+    made = sorted((tmp_path / "run").glob("*/*/part-*.parquet"), key=lambda path: path.stat().st_mtime_ns)
+    order = [f"{path.parts[-3]} {int(path.stem[-5:])}" for path in made]
+    assert order.index("examples 0") < order.index("contexts 3")
+    assert order.index("examples 2") < order.index("questions 4")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_may_pass_is_built_again(
+    recipe: Path, tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Storage that does not answer once, a worker process that is killed once: all else is built first, then these."""
+    monkeypatch.setattr(running, "_WAIT_SECONDS", 0)
+    items: Callable[[Questions, Building], Iterable[Record]] = Questions.items
+    failed = tmp_path / "failed"
+
+    def once(self: Questions, work: Building) -> Iterable[Record]:
+        if self.part == 0 and not failed.exists():
+            failed.touch()
+            if workers == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise UnreachableError("s3://bucket: does not answer")
+        return items(self, work)
+
+    monkeypatch.setattr(Questions, "items", once)
+    run = build(recipe, tmp_path / "run", workers=workers)
+    assert failed.exists()
+    monkeypatch.undo()
+    assert equal(run, build(recipe, tmp_path / "other")) == []
+
+
+def test_what_cannot_pass_is_not_tried_again(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What longhop says on purpose is so; what nobody knows is tried a bounded number of times."""
+    monkeypatch.setattr(running, "_WAIT_SECONDS", 0)
+    tried: list[Exception] = []
+
+    def broken(error: Exception) -> None:
+        def items(_: Questions, __: Building) -> Iterable[Record]:
+            tried.append(error)
+            raise error
+
+        monkeypatch.setattr(Questions, "items", items)
+
+    broken(EngineError("wrong key"))
+    with pytest.raises(EngineError, match="wrong key"):
+        build(recipe, tmp_path / "run", "contexts.lengths={500: 1}")
+    assert len(tried) == 1
+    tried.clear()
+    broken(ZeroDivisionError("a mistake of ours"))
+    with pytest.raises(BuildError, match="a mistake of ours"):
+        build(recipe, tmp_path / "run", "contexts.lengths={500: 1}")
+    assert len(tried) == 1 + running.RETRIES
