@@ -16,7 +16,7 @@ _CLASS = re.compile(r"\\documentclass\b|\\documentstyle\b|\\begin\{document\}")
 
 def resolve_include(name: str, folder: Path, root: Path) -> Path | None:
     """The file that `name` stands for in a document in `folder`; None where there is none within the source `root`."""
-    for candidate in (folder / name, folder / f"{name}.tex"):
+    for candidate in (folder / f"{name}.tex", folder / name):
         try:
             if candidate.is_file() and candidate.resolve().is_relative_to(root.resolve()):
                 return candidate.resolve()

@@ -12,11 +12,13 @@ from longhop.sources.folder import read_bytes
 from longhop.sources.hashes import HashCache, combined_sha, sha_of_bytes
 from longhop.sources.items import SourceItem, name_of, path_of, rejected
 from longhop.sources.latex_files import resolve_include
-from longhop.sources.papers import read_latex
+from longhop.sources.papers import DEPTH, MOST_CHARS, read_latex
 from longhop.sources.tables import read_hub, read_jsonl, read_parquet
 from longhop.sources.text import BinaryError, decode, one_line
 
 __all__ = ["read_item"]
+
+TOO_MUCH = f"included files lie more than {DEPTH} deep, or have more than {MOST_CHARS:,} characters together"
 
 
 def read_item(item: SourceItem) -> Iterator[RawDocument | Rejection]:
@@ -34,7 +36,7 @@ def read_item(item: SourceItem) -> Iterator[RawDocument | Rejection]:
     elif item.format == "code":
         yield _read_code_file(item)
     else:
-        yield _read_text(item)
+        yield from _read_text(item)
 
 
 def _changed(item: SourceItem) -> Rejection:
@@ -58,47 +60,91 @@ def _read_table(item: SourceItem) -> Iterator[RawDocument | Rejection]:
     yield from read_jsonl(item) if item.format == "jsonl" else read_parquet(item)
 
 
-def _read_text(item: SourceItem) -> RawDocument | Rejection:
+def _read_text(item: SourceItem) -> Iterator[RawDocument | Rejection]:
     path = path_of(item.location)
     data = read_bytes(path, item.path)
     if isinstance(data, Rejection):
-        return data
+        yield data
+        return
     try:
         text = decode(data)
     except BinaryError as error:
-        return rejected(item.path, "binary", str(error))
+        yield rejected(item.path, "binary", str(error))
+        return
     if item.format == "latex":
-        return _read_latex(item, path, data, text)
-    if sha_of_bytes(data) != item.sha:
-        return _changed(item)
-    prose = read_prose(item.path, text, markdown=item.format == "markdown")
-    return _document(item, prose.title, prose.text, prose.author)
+        yield from _read_latex(item, path, data, text)
+    elif sha_of_bytes(data) != item.sha:
+        yield _changed(item)
+    else:
+        prose = read_prose(item.path, text, markdown=item.format == "markdown")
+        yield _document(item, prose.title, prose.text, prose.author)
 
 
-def _read_latex(item: SourceItem, path: Path, data: bytes, text: str) -> RawDocument | Rejection:
-    root = path_of(item.root)
-    shas: dict[Path, str] = {}
-
-    def include(name: str) -> str | None:
-        part = resolve_include(name, path.parent, root)
-        if part is None or part == path:
-            return None
-        try:
-            content = part.read_bytes()
-            shas.setdefault(part, sha_of_bytes(content))
-            return decode(content)
-        except (OSError, BinaryError):
-            return None
-
-    latex = read_latex(text, include)
+def _read_latex(item: SourceItem, path: Path, data: bytes, text: str) -> Iterator[RawDocument | Rejection]:
+    inputs = _Inputs(item, path, text)
+    latex = read_latex(text, inputs.source_of)
     sha = sha_of_bytes(data)
-    if sha != item.sha:
-        names = sorted((name_of(part, root), part_sha) for part, part_sha in shas.items())
+    if inputs.shas:
+        names = sorted((name_of(part, inputs.root), part_sha) for part, part_sha in inputs.shas.items())
         sha = combined_sha([("", sha), *names])
     if sha != item.sha:
-        return _changed(item)
-    title = latex.title or one_line(path.stem)
-    return _document(item, title, latex.text, latex.author, latex.sections)
+        yield _changed(item)
+        return
+    yield _document(item, latex.title or one_line(path.stem), latex.text, latex.author, latex.sections)
+    yield from inputs.left_out.values()
+    for name in latex.unread:
+        yield inputs.rejected(name, "unread_input", f"is not read: {TOO_MUCH}; put its text where it is included")
+
+
+class _Inputs:
+    r"""What a paper takes in with `\input`, and what of it is not to be had."""
+
+    def __init__(self, item: SourceItem, path: Path, text: str) -> None:
+        self._item, self._path = item, path
+        self.root = path_of(item.root)
+        self.shas: dict[Path, str] = {}
+        self.left_out: dict[str, Rejection] = {}
+        self._sources: dict[Path, str | None] = {path: text}
+
+    def source_of(self, name: str) -> str | None:
+        part = resolve_include(name, self._path.parent, self.root)
+        if part is None:
+            self._leave_out(name, *self._why_not_found(name))
+            return None
+        if part not in self._sources:
+            self._sources[part] = self._read(name, part)
+        return self._sources[part]
+
+    def rejected(self, name: str, reason: str, detail: str) -> Rejection:
+        """A rejection of an included file; the paper itself is kept."""
+        return rejected(self._item.path, reason, f"the included file {name} {detail}. The paper is kept without it")
+
+    def _read(self, name: str, part: Path) -> str | None:
+        try:
+            content = part.read_bytes()
+        except OSError:
+            return None  # without its hash the paper counts as changed
+        self.shas[part] = sha_of_bytes(content)
+        try:
+            return decode(content)
+        except BinaryError as error:
+            self._leave_out(name, "binary_input", f"is no text ({error}); save it as UTF-8, or do not include it")
+            return None
+
+    def _leave_out(self, name: str, reason: str, detail: str) -> None:
+        self.left_out.setdefault(name, self.rejected(name, reason, detail))
+
+    def _why_not_found(self, name: str) -> tuple[str, str]:
+        folder, root = self._path.parent, self.root.resolve()
+        try:
+            inside = all((folder / file).resolve().is_relative_to(root) for file in (name, f"{name}.tex"))
+        except (OSError, ValueError, RuntimeError):  # a name that is no name of a file
+            inside = True
+        if inside:
+            detail = f"is not in {name_of(folder, self.root)}; put it there and list anew, unless it is part of TeX"
+            return "missing_input", detail
+        source = name_of(self.root, self.root)
+        return "outside_input", f"leads out of the source {source}; copy it there, or name a folder above both"
 
 
 def _read_code_file(item: SourceItem) -> RawDocument | Rejection:

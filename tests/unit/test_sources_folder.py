@@ -216,8 +216,10 @@ def test_latex_parts_are_no_documents_of_their_own(books: Path) -> None:
     (books.parent / "out.tex").write_text("Outside.")
     items, _ = listed(books)
     assert [item.path for item in items] == ["books/alone.tex", "books/main.tex"]
-    main = read(items[1])
+    main, outside = read_item(items[1])
     assert isinstance(main, RawDocument)
+    assert isinstance(outside, Rejection)
+    assert (outside.item_id, outside.reason) == ("books/main.tex", "outside_input")
     assert main.title == "Tides"
     assert main.text.split() == ["A.", "From", "one.", "From", "two."]
     (books / "sec" / "two.tex").write_text("From elsewhere.")

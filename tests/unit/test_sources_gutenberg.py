@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from longhop.sources.books import read_prose
@@ -118,6 +120,30 @@ of the official release dates.
 """
 
 
+LICENCE = """Updated editions will replace the previous one--the old editions
+will be renamed.
+
+THE FULL PROJECT GUTENBERG LICENSE
+
+By reading or using any part of this work, you indicate that you
+agree to the terms of this agreement.
+
+It is long, and this paragraph of it says nothing of its own.
+
+1.E.8.  You may charge a reasonable fee for copies of Project Gutenberg-tm
+electronic works.
+
+Section 5.  General Information About Project Gutenberg-tm
+"""
+
+FORMS = {"modern": MODERN + LICENCE, "old": OLD, "small print at the end": SMALL_PRINT_AT_THE_END}
+
+
+def wrapped(form: str, body: str) -> str:
+    """A book as one of the forms has it."""
+    return FORMS[form].replace(BODY, body)
+
+
 @pytest.mark.parametrize("text", [MODERN, OLD, SMALL_PRINT_AT_THE_END])
 def test_only_the_book_is_left(text: str) -> None:
     """All forms of header, credits and licence go, and all of the book stays."""
@@ -154,6 +180,121 @@ def test_two_books_in_one_file_both_stay() -> None:
     stripped = strip_gutenberg(text).text
     assert stripped.count("It was dark.") == 2
     assert "Gutenberg" not in stripped
+
+
+QUOTATIONS = [
+    "*** END OF THE PROJECT GUTENBERG EBOOK EMMA ***",
+    "*** END OF THIS PROJECT GUTENBERG EBOOK THE LAMP ***",
+    "End of the Project Gutenberg EBook of Emma, by Jane Austen",
+    "End of the Project Gutenberg was near, she said.",
+    "If you can't reach Project Gutenberg,\nwrite to the keeper.",
+    "The Project Gutenberg Literary Archive Foundation has been approved by\nthe keeper.",
+    "We are now trying to release all our eBooks one year in advance\nof the storm.",
+    "***START**THE SMALL PRINT!",
+    "*** START OF THE PROJECT GUTENBERG EBOOK EMMA ***",
+    """*** START OF THE PROJECT GUTENBERG EBOOK EMMA ***\n\nis above it, and below it
+\n*** END OF THE PROJECT GUTENBERG EBOOK EMMA ***\n\nbefore the next one with
+\n*** START OF THE PROJECT GUTENBERG EBOOK PERSUASION ***""",
+]
+
+
+@pytest.mark.parametrize(("form", "quotation"), list(product(FORMS, QUOTATIONS)))
+def test_a_book_that_quotes_a_mark_keeps_all_of_its_text(form: str, quotation: str) -> None:
+    """What follows a mark and reads like the book is the book, at its beginning, in its middle, near its end."""
+    for before in ("It was dark.\n\n", "The keeper lit the lamp and waited.\n\n" * 15):
+        body = BODY.replace(before, f"{before}He read:\n\n{quotation}\n\nand nodded.\n\n", 1)
+        assert strip_gutenberg(wrapped(form, body)).text == body
+
+
+@pytest.mark.parametrize("form", ["modern", "old"])
+def test_a_mark_that_is_quoted_right_before_the_last_one_is_text(form: str) -> None:
+    """Of several marks only the last, and what belongs to it, ends the book."""
+    body = f"{BODY}\n\n*** END OF THE PROJECT GUTENBERG EBOOK EMMA ***\n\nwas what he read last."
+    assert strip_gutenberg(wrapped(form, body)).text == body
+
+
+@pytest.mark.parametrize("quotation", QUOTATIONS)
+def test_an_essay_that_quotes_a_mark_keeps_all_of_its_text(quotation: str) -> None:
+    """Without a header no mark is one, also where the essay speaks of Project Gutenberg from its beginning."""
+    text = f"Project Gutenberg's files\n\nTheir marks are like this:\n\n{quotation}\n\nRest.\n\n" + BODY
+    assert strip_gutenberg(text) == (text, None, None)
+
+
+@pytest.mark.parametrize("forms", [*product(FORMS, repeat=2), *product(FORMS, repeat=3)])
+def test_of_several_books_in_one_file_all_text_stays_and_nothing_else(forms: tuple[str, ...]) -> None:
+    """Headers and licences between books go as those around them do, whichever forms follow one another."""
+    bodies = [BODY.replace("keeper", keeper) for keeper in ("keeper", "sailor", "baker")][: len(forms)]
+    text = "\n\n".join(wrapped(form, body) for form, body in zip(forms, bodies, strict=True))
+    assert strip_gutenberg(text).text == "\n\n\n".join(bodies)
+
+
+def test_books_of_which_only_the_marks_are_left_come_apart() -> None:
+    """The end of one book right before the start of the next is no quotation; nor are short books behind it lost."""
+    start, end = "*** START OF THE PROJECT GUTENBERG EBOOK {} ***", "*** END OF THE PROJECT GUTENBERG EBOOK {} ***"
+    text = f"{start}\n\n{BODY}\n\n{end}\n\n{start}\n\nIt rained."
+    assert strip_gutenberg(text).text == f"{BODY}\n\n\nIt rained."
+
+
+def test_a_book_behind_a_licence_stays() -> None:
+    """A licence is taken out as far as it goes, and a text without a header behind it is one more."""
+    assert strip_gutenberg(f"{MODERN}\n{LICENCE}\n{BODY}").text == f"{BODY}\n\n\n{BODY}"
+
+
+def test_a_header_may_hold_a_list_of_contents() -> None:
+    """The older header names works and chapters between its paragraphs."""
+    contents = "CONTENTS\n\n" + "A Chapter of It\n\n" * 20
+    assert strip_gutenberg(OLD.replace(NOTICE, contents + NOTICE)).text == BODY
+
+
+def test_what_stands_above_a_header_stays() -> None:
+    """A note of whoever keeps the file is no part of the header."""
+    assert strip_gutenberg(f"Read in spring.\n\n{MODERN}").text == f"Read in spring.\n\n\n{BODY}"
+
+
+def test_small_print_of_books_under_copyright_is_a_header() -> None:
+    """They are a third form of the older header."""
+    text = OLD.replace("*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*", "").replace(
+        "Why is this", "*SMALL PRINT! Ver.04.29.93 FOR COPYRIGHT PROTECTED ETEXTS*END*", 1
+    )
+    assert "SMALL" not in strip_gutenberg(text).text
+
+
+def test_a_german_colophon_goes() -> None:
+    """Etexts in German end in German."""
+    text = OLD.replace(
+        "End of The Project Gutenberg Etext of The Lamp, by", "Ende dieses Project Gutenberg Etextes von"
+    )
+    assert strip_gutenberg(text).text == BODY
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["", "---\ntitle: The Lamp\n---\n", "# The Lamp\n\n", "The Lamp\n========\n\n", "<!-- saved -->\n"],
+)
+def test_markdown_loses_its_wrapping_wherever_its_title_comes_from(above: str) -> None:
+    """Front matter, a heading above the header or in the book, and none."""
+    heading = above if above.startswith(("#", "The")) else ""
+    for body in (BODY, BODY.replace("CHAPTER I", "# CHAPTER I")):
+        prose = read_prose("lamp.md", above + wrapped("modern", body), markdown=True)
+        assert prose.text == (f"{heading.strip()}\n\n\n{body}" if heading else body)
+        assert prose.title.startswith("The Lamp")
+        assert prose.author == "Ada Reed"
+
+
+def test_markdown_with_nothing_but_marks_loses_them() -> None:
+    """Below a heading a mark needs no header, and asterisks may be escaped."""
+    text = (
+        f"# The Lamp\n\n\\*\\*\\* START OF THE PROJECT GUTENBERG EBOOK LAMP \\*\\*\\*\n\n{BODY}\n\n"
+        "\\*\\*\\* END OF THE PROJECT GUTENBERG EBOOK LAMP \\*\\*\\*"
+    )
+    assert read_prose("lamp.md", text, markdown=True)[:2] == (f"# The Lamp\n\n\n{BODY}", "The Lamp")
+
+
+def test_a_picture_credit_is_no_line_of_the_nltk() -> None:
+    """Their first line has a year, or a comma before the author."""
+    text = "[Photo by Ada Reed]\n\n# The Lamp\n\nIt was dark."
+    assert read_prose("lamp.md", text, markdown=True)[:2] == (text, "The Lamp")
+    assert strip_gutenberg("[The Lamp, by Ada Reed]\n\nIt was dark.")[1:] == ("The Lamp", "Ada Reed")
 
 
 def test_a_letter_to_the_readers_goes() -> None:
