@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from longhop import errors
-from longhop.engines.roles import make_engine
+from longhop.engines.roles import check_engine, check_keys, model_of
 from longhop.errors import BuildError, LonghopError
 from longhop.prompting import load_prompts
 from longhop.recipe import Recipe
@@ -100,7 +100,16 @@ class Builder:
         )
 
     def _engines(self) -> dict[str, str]:
-        return {role: make_engine(role, config).model for role, config in self.recipe.engines.items()}
+        """Roles and their models, after asking the servers that stand already."""
+        recipe = self.recipe
+        longest = max(recipe.contexts.lengths)
+        needed = dict.fromkeys(recipe.engines, 0)
+        needed[recipe.traces.engine] = longest + recipe.traces.max_tokens
+        if recipe.questions.scope == "context":
+            needed[recipe.questions.engine] = max(needed[recipe.questions.engine], longest)
+        for role, config in recipe.engines.items():
+            check_engine(role, config, needed[role])
+        return {role: model_of(config) for role, config in recipe.engines.items()}
 
     def build(self, workers: int = 1, *, refresh: bool = False, scheduler: str | None = None) -> Run:
         """Build the dataset; run again, it continues.
@@ -115,7 +124,8 @@ class Builder:
         """
         from longhop.tasks.running import run_build  # noqa: PLC0415 - registers the tasks with Luigi
 
-        self._engines()
+        for role, config in self.recipe.engines.items():
+            check_keys(role, config)
         place = _address(scheduler) if scheduler is not None else None
         with self._recipe_file() as recipe, _work_folder(self.work):
             reasons = run_build(recipe, self.out, workers, refresh=refresh, scheduler=place)

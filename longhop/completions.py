@@ -2,8 +2,8 @@
 
     >>> store = CompletionStore(Path("work/completions.sqlite"))
     >>> store.put("9f2c…", seed=7, choices=(Choice(content="Answer: 14"),))
-    >>> store.get("9f2c…", seed=7, samples=1)
-    [Choice(content='Answer: 14', …)]
+    >>> store.get("9f2c…", seed=7, samples=8)
+    {7: Choice(content='Answer: 14', …)}
 
 A row's key is what decides the answer: the engine's key of the request (what was sent, model, revision, arguments)
 and the sample's seed. Nothing else of the run is in it, so a build after a crash, a preview, or another recipe in the
@@ -79,8 +79,8 @@ class CompletionStore:
                 "what the others were answered is asked again"
             ) from error
 
-    def get(self, key: str, seed: int, samples: int) -> list[Choice]:
-        """The choices with seeds seed, seed + 1, …, up to the first that is not stored; `samples` at most.
+    def get(self, key: str, seed: int, samples: int) -> dict[int, Choice]:
+        """The choices with seeds seed to seed + samples - 1 that are stored, by seed.
 
         Raises:
             StorageError: The file is damaged or cannot be read.
@@ -91,14 +91,8 @@ class CompletionStore:
                 (key, seed, seed + samples),
             ).fetchall()
         )
-        found = []
-        for position, (at, choice, segment) in enumerate(rows):
-            if at != seed + position:
-                break
-            found.append(self._decoder.decode(choice))
-            if segment is None:
-                self._note([(key, at, choice)])
-        return found
+        self._note([(key, at, choice) for at, choice, segment in rows if segment is None])
+        return {at: self._decoder.decode(choice) for at, choice, _ in rows}
 
     def put(self, key: str, seed: int, choices: Sequence[Choice]) -> None:
         """Store choices under seeds seed, seed + 1, …; what is stored already stays.

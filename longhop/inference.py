@@ -12,19 +12,23 @@ that they have. A request that the engine refuses comes back as the `Refused` it
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from concurrent.futures import Future
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
 from longhop.completions import CompletionStore
-from longhop.engines import Completion, Engine, Request
+from longhop.engines import Choice, Completion, Engine, Request
 from longhop.errors import EngineError, Refused
 
 __all__ = ["Inference"]
+
+_MANY = 20
+_MANY_SHARE = 0.05
+"""From so many requests on, and above this share, equal refusals concern everyone."""
 
 
 class Inference:
@@ -42,6 +46,8 @@ class Inference:
         self._completions = completions
         self._concurrency = concurrency
         self._answered = answered
+        self._asked = 0
+        self._refused: Counter[str] = Counter()
 
     @property
     def model(self) -> str:
@@ -55,69 +61,142 @@ class Inference:
         keeps only those in memory that are in flight.
 
         Raises:
-            EngineError: The engine can answer nobody.
+            EngineError: The engine can answer nobody, or refuses many alike.
             StorageError: A completion cannot be stored.
         """
-        pending: deque[Future[Completion | Refused]] = deque()
+        pending: deque[_Pending] = deque()
         slots = asyncio.Semaphore(self._concurrency)
-        with _Loop() as loop:
-            try:
-                for request in requests:
-                    pending.append(loop.submit(self._answer(request, slots)))
-                    # Twice the concurrency: one slow request at the head does not leave the other slots idle.
-                    while pending and (pending[0].done() or len(pending) >= 2 * self._concurrency):
-                        yield pending.popleft().result()
-                while pending:
+        loop = _Loop.get()
+        try:
+            for request in requests:
+                pending.append(loop.submit(self._answer(request, slots)))
+                # Twice the concurrency: one slow request at the head does not leave the other slots idle.
+                while pending and (pending[0].done() or len(pending) >= 2 * self._concurrency):
                     yield pending.popleft().result()
-            finally:
-                for future in pending:
-                    future.cancel()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for answer in pending:
+                answer.cancel()
 
     async def _answer(self, request: Request, slots: asyncio.Semaphore) -> Completion | Refused:
         key = self._engine.key(request)
-        stored = self._completions.get(key, request.seed, request.samples) if self._completions else []
-        if len(stored) == request.samples:
-            return Completion(choices=tuple(stored))
-        missing = msgspec.structs.replace(
-            request, seed=request.seed + len(stored), samples=request.samples - len(stored)
-        )
-        try:
-            async with slots:
-                completion = await self._engine.complete(missing)
-        except Refused as refused:
-            return refused
-        if len(completion.choices) != missing.samples:
+        found = self._completions.get(key, request.seed, request.samples) if self._completions else {}
+        missing = [seed for seed in range(request.seed, request.seed + request.samples) if seed not in found]
+        pieces = [self._ask(request, key, seeds, found, slots) for seeds in self._pieces(missing)]
+        refused = [outcome for outcome in await _all_of(pieces) if outcome is not None]
+        self._asked += 1
+        if refused:
+            self._note_refused(request, refused[0])
+            return refused[0]
+        return Completion(choices=tuple(found[seed] for seed in sorted(found)))
+
+    def _pieces(self, seeds: list[int]) -> list[list[int]]:
+        """Seeds that one request asks for: such as follow one another, as many as the engine takes."""
+        most = getattr(self._engine, "at_once", len(seeds))
+        pieces: list[list[int]] = []
+        for seed in seeds:
+            if pieces and pieces[-1][-1] == seed - 1 and len(pieces[-1]) < most:
+                pieces[-1].append(seed)
+            else:
+                pieces.append([seed])
+        return pieces
+
+    async def _ask(
+        self, request: Request, key: str, seeds: list[int], found: dict[int, Choice], slots: asyncio.Semaphore
+    ) -> Refused | None:
+        """Ask for samples until all are there; each is stored as it comes."""
+        while seeds:
+            asked = msgspec.structs.replace(request, seed=seeds[0], samples=len(seeds))
+            try:
+                async with slots:
+                    completion = await self._engine.complete(asked)
+            except Refused as refused:
+                return refused
+            choices = completion.choices[: len(seeds)]
+            if not choices:
+                raise EngineError(f"{self.model}: no sample of prompt `{request.prompt}` came back")
+            if self._completions:
+                self._completions.put(key, seeds[0], choices)
+            found.update(zip(seeds, choices, strict=False))
+            if self._answered:
+                self._answered(completion)
+            seeds = seeds[len(choices) :]
+            pieces = self._pieces(seeds)
+            if len(pieces) > 1:  # the engine has learned meanwhile that it takes fewer at once
+                rest = [self._ask(request, key, piece, found, slots) for piece in pieces]
+                return next((outcome for outcome in await _all_of(rest) if outcome is not None), None)
+        return None
+
+    def _note_refused(self, request: Request, refused: Refused) -> None:
+        """Many requests that are refused alike are no matter of single ones."""
+        self._refused[refused.reason] += 1
+        count = self._refused[refused.reason]
+        if count >= _MANY and count > _MANY_SHARE * self._asked:
             raise EngineError(
-                f"{self.model}: asked for {missing.samples} samples of prompt `{request.prompt}`, "
-                f"got {len(completion.choices)}"
+                f"{self.model}: {count:,} of {self._asked:,} requests (prompt `{request.prompt}`) were refused alike, "
+                f"{refused.reason}: {refused.detail}"
             )
-        if self._completions:
-            self._completions.put(key, missing.seed, completion.choices)
-        if self._answered:
-            self._answered(completion)
-        return msgspec.structs.replace(completion, choices=(*stored, *completion.choices))
+
+
+async def _all_of(pieces: list[Coroutine[Any, Any, Refused | None]]) -> list[Refused | None]:
+    """Outcomes of all; where one raises, the others end before that is passed on."""
+    if len(pieces) == 1:
+        return [await pieces[0]]
+    tasks = [asyncio.ensure_future(piece) for piece in pieces]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 class _Loop:
-    """An event loop in a thread of its own: stages stay plain functions, and a notebook's own loop is left alone."""
+    """An event loop in a thread of its own: stages stay plain functions, and a notebook's own loop is left alone.
 
-    def __enter__(self) -> Self:
+    One a process, for as long as it lives, since an engine's connections belong to the loop that opened them.
+    """
+
+    _mine: _Loop | None = None
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="longhop-inference", daemon=True)
         self._thread.start()
-        return self
 
-    def submit(self, work: Coroutine[Any, Any, Completion | Refused]) -> Future[Completion | Refused]:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+    @classmethod
+    def get(cls) -> _Loop:
+        """The loop of this process; a fork inherits the object, and not the thread."""
+        if cls._mine is None or cls._mine.pid != os.getpid():
+            cls._mine = cls()
+        return cls._mine
 
-    def __exit__(self, *_: object) -> None:
-        async def drain() -> None:
-            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    def submit(self, work: Coroutine[Any, Any, Completion | Refused]) -> _Pending:
+        return _Pending(self._loop, work)
 
-        asyncio.run_coroutine_threadsafe(drain(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+
+class _Pending:
+    """An answer that is waited for from another thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Completion | Refused]) -> None:
+        self._ended = threading.Event()
+        self._future = asyncio.run_coroutine_threadsafe(self._run(work), loop)
+
+    async def _run(self, work: Coroutine[Any, Any, Completion | Refused]) -> Completion | Refused:
+        try:
+            return await work
+        finally:
+            work.close()
+            self._ended.set()
+
+    def done(self) -> bool:
+        return self._future.done()
+
+    def result(self) -> Completion | Refused:
+        return self._future.result()
+
+    def cancel(self) -> None:
+        self._future.cancel()

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from longhop.claims import Running
 from longhop.completions import CompletionStore
-from longhop.engines.roles import make_engine
+from longhop.engines.roles import make_engine, model_of
 from longhop.errors import StorageError
 from longhop.inference import Inference
 from longhop.manifest import Manifest, load
@@ -82,12 +82,13 @@ class Building:
 
     def inference(self, role: str) -> Inference:
         """The engine of a role, with the completions that it gave before."""
-        config = self.recipe.engines[role]
-        return Inference(make_engine(role, config), self._completions, config.concurrency, self.progress.answered)
+        config, work = self.recipe.engines[role], self.folder.work
+        engine = make_engine(role, config, self.prompts, self.tokenizer, work, config.urls)
+        return Inference(engine, self._completions, config.concurrency, self.progress.answered)
 
     def model(self, role: str) -> str:
         """Name of what answers in a role."""
-        return make_engine(role, self.recipe.engines[role]).model
+        return model_of(self.recipe.engines[role])
 
     @cached_property
     def _completions(self) -> CompletionStore:

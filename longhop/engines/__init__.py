@@ -54,17 +54,22 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
+    """Tokens of the prompt that the engine had computed before."""
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine gave back for one request: one choice a sample, in order of the samples."""
+    """What an engine gave back for one request: one choice a sample, in order of the samples; maybe not of all."""
 
     choices: tuple[Choice, ...]
     usage: Usage = Usage()
 
 
 class Engine(Protocol):
-    """Anything that answers prompts."""
+    """Anything that answers prompts.
+
+    One that takes a limited number of samples a request says so by an attribute `at_once`.
+    """
 
     @property
     def model(self) -> str:
@@ -74,7 +79,7 @@ class Engine(Protocol):
         """Hash of all that decides the answer but seed and number of samples: what is sent, model, arguments."""
 
     async def complete(self, request: Request) -> Completion:
-        """Answer one request.
+        """Answer one request: at least its first sample; who asks stores what came and asks for the rest.
 
         Raises:
             Refused: This request cannot be answered; the others can.

@@ -40,7 +40,7 @@ def test_another_machine_takes_in_what_this_one_left(tmp_path: Path, remote: Run
     assert segment_names(remote)[:1] == first
     there = CompletionStore(tmp_path / "there.sqlite")
     assert Segments(remote, PLACE, there).load() == 3
-    assert [choice.content for choice in there.get("k", 7, 8)] == ["a", "b", "c"]
+    assert [choice.content for choice in there.get("k", 7, 8).values()] == ["a", "b", "c"]
     assert Segments(remote, PLACE, there).load() == 0
     here.close()
     there.close()
@@ -53,10 +53,10 @@ def test_what_is_used_and_stands_nowhere_else_is_flushed_too(tmp_path: Path, rem
     before.close()
     store = CompletionStore(tmp_path / "here.sqlite")
     segments = Segments(remote, PLACE, store)
-    assert store.get("k", 7, 1) != []
+    assert store.get("k", 7, 1) != {}
     segments.flush()
     assert len(segment_names(remote)) == 1
-    assert store.get("k", 7, 1) != []
+    assert store.get("k", 7, 1) != {}
     segments.flush()
     assert len(segment_names(remote)) == 1
     store.close()
@@ -100,6 +100,6 @@ def test_threads_share_a_store(tmp_path: Path, remote: RunFolder) -> None:
     segments.flush()
     there = CompletionStore(tmp_path / "there.sqlite")
     assert Segments(remote, PLACE, there).load() == 200
-    assert [choice.content for choice in there.get("k", 0, 200)] == [str(seed) for seed in range(200)]
+    assert [choice.content for choice in there.get("k", 0, 200).values()] == [str(seed) for seed in range(200)]
     store.close()
     there.close()

@@ -1,0 +1,56 @@
+"""Keys of servers: read from the environment when they are needed, never stored, never said.
+
+>>> key_of("writer", EngineConfig(kind="openai", model="m", urls=["http://h/v1"], key_env="KEY"), {"KEY": "secret"})
+'secret'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from longhop.errors import EngineError
+from longhop.recipe import EngineConfig
+
+__all__ = ["headers_of", "key_of", "key_remedy", "redacted"]
+
+
+def key_of(role: str, config: EngineConfig, environment: Mapping[str, str]) -> str | None:
+    """The key that the recipe names a variable for; None where it names none.
+
+    Raises:
+        EngineError: The variable is not set.
+    """
+    return None if config.key_env is None else _variable(role, "key_env", config.key_env, environment)
+
+
+def headers_of(role: str, config: EngineConfig, environment: Mapping[str, str]) -> dict[str, str]:
+    """Headers whose values the recipe names variables for.
+
+    Raises:
+        EngineError: A variable is not set.
+    """
+    return {
+        header: _variable(role, f"headers_env.{header}", variable, environment)
+        for header, variable in config.headers_env.items()
+    }
+
+
+def _variable(role: str, key: str, variable: str, environment: Mapping[str, str]) -> str:
+    value = environment.get(variable, "").strip()
+    if not value:
+        raise EngineError(
+            f"engines.{role}.{key}: the environment variable {variable} is not set; set it and build again"
+        )
+    return value
+
+
+def key_remedy(config: EngineConfig) -> str:
+    """What to do where a key is refused."""
+    if config.key_env is None:
+        return "name the environment variable of a key in key_env"
+    return f"set {config.key_env} to a key that is valid there"
+
+
+def redacted(text: str, secret: str | None) -> str:
+    """A server's words without the key, which some repeat."""
+    return text.replace(secret, "…") if secret else text
