@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from longhop import errors
+from longhop.engines import REFUSALS
 from longhop.engines.roles import check_engine, check_keys, model_of
 from longhop.errors import BuildError, LonghopError
 from longhop.prompting import load_prompts
@@ -111,12 +112,20 @@ class Builder:
             check_engine(role, config, needed[role])
         return {role: model_of(config) for role, config in recipe.engines.items()}
 
-    def build(self, workers: int = 1, *, refresh: bool = False, scheduler: str | None = None) -> Run:
+    def build(
+        self,
+        workers: int = 1,
+        *,
+        refresh: bool = False,
+        retry_rejected: str | None = None,
+        scheduler: str | None = None,
+    ) -> Run:
         """Build the dataset; run again, it continues.
 
         Args:
             workers: Processes on this machine.
             refresh: List the sources anew, to add what is new in them.
+            retry_rejected: Ask again what engines refused: `all`, or for one of `longhop.engines.REFUSALS`.
             scheduler: `host:port` of a central Luigi scheduler; one in this process where None.
 
         Raises:
@@ -126,9 +135,14 @@ class Builder:
 
         for role, config in self.recipe.engines.items():
             check_keys(role, config)
+        if retry_rejected not in (None, "all", *REFUSALS):
+            known = ", ".join(("all", *REFUSALS))
+            raise BuildError(f"retry_rejected: got {retry_rejected}, expected one of {known}")
         place = _address(scheduler) if scheduler is not None else None
         with self._recipe_file() as recipe, _work_folder(self.work):
-            reasons = run_build(recipe, self.out, workers, refresh=refresh, scheduler=place)
+            reasons = run_build(
+                recipe, self.out, workers, refresh=refresh, retry_rejected=retry_rejected, scheduler=place
+            )
         if reasons:
             raise _error(reasons)
         return Run.open(self.out)

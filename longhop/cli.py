@@ -23,6 +23,7 @@ from rich.table import Table
 
 from longhop import starter
 from longhop.builder import Builder
+from longhop.engines import REFUSALS
 from longhop.errors import LonghopError, RecipeError
 from longhop.live import following, reasons, running_table, stage_table
 from longhop.recipe import Recipe
@@ -71,6 +72,10 @@ def build(
     ] = None,
     *,
     refresh: Annotated[bool, typer.Option("--refresh", help="List the sources anew, to add what is new.")] = False,
+    retry_rejected: Annotated[
+        str | None,
+        typer.Option(metavar="[REASON]", help=f"Ask again what engines refused: {', '.join(REFUSALS)}; or all of it."),
+    ] = None,
 ) -> None:
     """Build the dataset of a recipe; run again, it continues."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
@@ -79,7 +84,7 @@ def build(
     signal.signal(signal.SIGTERM, _terminate)
     builder = Builder(Recipe.load(recipe, overrides or ()), out, work)
     with following(builder.out, workers):
-        run = builder.build(workers, refresh=refresh, scheduler=scheduler)
+        run = builder.build(workers, refresh=refresh, retry_rejected=retry_rejected, scheduler=scheduler)
     _summary(run)
 
 
@@ -185,7 +190,7 @@ def _print(table: Table) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and end the process with its exit code."""
     try:
-        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        code = app(args=_with_reasons(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
         if code == 130:  # Typer's own word for a KeyboardInterrupt, said without a word
             code = _interrupted()
     except typer.Exit as exit_:
@@ -205,6 +210,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         said = str(error.format_message())  # type: ignore[attr-defined]
         code = _failed(said if said.startswith("Usage:") else f"{said} (see longhop --help)", 2)
     sys.exit(code or 0)
+
+
+def _with_reasons(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with `all` where `--retry-rejected` stands without a reason, which Typer does not know."""
+    given = []
+    for place, argument in enumerate(arguments):
+        after = arguments[place + 1] if place + 1 < len(arguments) else ""
+        bare = argument == "--retry-rejected" and after not in ("all", *REFUSALS)
+        given.append(f"{argument}=all" if bare else argument)
+    return given
 
 
 def _is_usage_error(error: Exception) -> bool:

@@ -26,6 +26,8 @@ from longhop.errors import EngineError, Refused
 
 __all__ = ["Inference"]
 
+_WINDOW = 16
+"""Answers that wait for an earlier one, in multiples of the concurrency."""
 _MANY = 20
 _MANY_SHARE = 0.05
 """From so many requests on, and above this share, equal refusals concern everyone."""
@@ -66,13 +68,18 @@ class Inference:
         """
         pending: deque[_Pending] = deque()
         slots = asyncio.Semaphore(self._concurrency)
+        # Twice the concurrency, so that no slot waits for a request that is still being made. Only those without an
+        # answer count: a slow one at the head would leave the others' slots idle.
+        room = threading.Semaphore(2 * self._concurrency)
         loop = _Loop.get()
         try:
             for request in requests:
-                pending.append(loop.submit(self._answer(request, slots)))
-                # Twice the concurrency: one slow request at the head does not leave the other slots idle.
-                while pending and (pending[0].done() or len(pending) >= 2 * self._concurrency):
+                while pending and (pending[0].done() or len(pending) >= _WINDOW * self._concurrency):
                     yield pending.popleft().result()
+                while not room.acquire(timeout=0.1):
+                    if pending[0].done():
+                        yield pending.popleft().result()
+                pending.append(loop.submit(self._answer(request, slots), room.release))
             while pending:
                 yield pending.popleft().result()
         finally:
@@ -174,23 +181,21 @@ class _Loop:
             cls._mine = cls()
         return cls._mine
 
-    def submit(self, work: Coroutine[Any, Any, Completion | Refused]) -> _Pending:
-        return _Pending(self._loop, work)
+    def submit(self, work: Coroutine[Any, Any, Completion | Refused], ended: Callable[[], None]) -> _Pending:
+        return _Pending(self._loop, work, ended)
 
 
 class _Pending:
     """An answer that is waited for from another thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Completion | Refused]) -> None:
-        self._ended = threading.Event()
-        self._future = asyncio.run_coroutine_threadsafe(self._run(work), loop)
-
-    async def _run(self, work: Coroutine[Any, Any, Completion | Refused]) -> Completion | Refused:
-        try:
-            return await work
-        finally:
-            work.close()
-            self._ended.set()
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        work: Coroutine[Any, Any, Completion | Refused],
+        ended: Callable[[], None],
+    ) -> None:
+        self._future = asyncio.run_coroutine_threadsafe(work, loop)
+        self._future.add_done_callback(lambda _: ended())
 
     def done(self) -> bool:
         return self._future.done()

@@ -184,6 +184,11 @@ class RunFolder(Folder):
         except msgspec.ValidationError as error:
             raise StorageError(f"{self.url_of(name)}: is damaged ({error}); {remedy}") from error
 
+    def remove_part(self, stage: str, fingerprint: str, part: int) -> None:
+        """Remove a part, so that it is built again; its table goes first, since only what has one is complete."""
+        for what, ending in (("part", "parquet"), ("part", "json"), ("rejections", "parquet")):
+            self.remove(self.part_name(stage, fingerprint, part, what, ending))
+
     def parts(self, stage: str, fingerprint: str) -> list[int]:
         """Numbers of the parts of a stage that are complete."""
         names = (path.rpartition("/")[2] for path in self.files(f"{stage}/{fingerprint}/part-*.parquet"))

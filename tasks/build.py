@@ -10,6 +10,7 @@ from typing import Any
 
 import luigi
 
+from longhop.engines import REFUSALS
 from longhop.manifest import Manifest, begin
 from longhop.recipe import Recipe
 
@@ -22,6 +23,8 @@ from .questions import Questions
 from .traces import Traces
 from .verdicts import Verdicts
 
+_ASKING: tuple[type[PartTask], ...] = (Questions, Traces)
+"""Stages whose rows are missing where an engine refuses, in their order."""
 _STARTED = datetime.now(UTC).isoformat()
 
 
@@ -37,6 +40,9 @@ class Build(RunTask):
     out = luigi.Parameter(default="", description="folder of the run; runs/NAME where it is empty")
     set = luigi.ListParameter(default=(), description='overrides, as ["traces.samples=4"]')
     refresh = luigi.BoolParameter(default=False, significant=False, description="list the sources anew")
+    retry_rejected = luigi.OptionalParameter(
+        default=None, significant=False, description="ask again what engines refused: `all`, or for this reason"
+    )
     push = luigi.OptionalParameter(default=None, description="owner/name on the Hub to upload the dataset to")
     started = luigi.Parameter(
         default=_STARTED, significant=False, visibility=luigi.parameter.ParameterVisibility.PRIVATE
@@ -47,9 +53,14 @@ class Build(RunTask):
         """Whether it has run, in memory that Luigi's worker processes share: they set what the parent asks for."""
         return multiprocessing.RawValue("b", 0)
 
+    @cached_property
+    def retried(self) -> Any:
+        """Whether what engines refused was taken out to be asked again; shared like `done`."""
+        return multiprocessing.RawValue("b", 0)
+
     def complete(self) -> bool:
         """Never before it has run: whether there is something to do, only the recipe and run.json together say."""
-        return bool(self.done.value)
+        return bool(self.done.value and self.retried is not None)
 
     def run(self) -> Iterator[object]:
         """Begin, plan, then build all parts."""
@@ -65,6 +76,9 @@ class Build(RunTask):
         )
         plans = planned_contexts(self.out, manifest.fingerprints["context_plan"], steps)
         parts = 1 + max((plan.part for plan in plans), default=-1)
+        if self.retry_rejected and not self.retried.value:
+            self.retried.value = 1
+            self._take_out_refused(manifest)
         yield list(self._missing(manifest, dict.fromkeys((Contexts, Questions, Traces, Verdicts, Examples), parts)))
         dataset = manifest.fingerprints["dataset"]
         yield Dataset(self.out, dataset, parts)
@@ -78,6 +92,26 @@ class Build(RunTask):
             fingerprint = manifest.fingerprints[task.stage]
             built = set(self.folder.parts(task.stage, fingerprint))
             yield from (task(self.out, fingerprint, part) for part in range(parts) if part not in built)
+
+    def _take_out_refused(self, manifest: Manifest) -> None:
+        """Remove the parts that miss something because an engine refused it, and what came of them.
+
+        Nothing is asked twice for it: what was answered is in the completion store, and only refusals are not.
+        """
+        reasons = REFUSALS if self.retry_rejected == "all" else (str(self.retry_rejected),)
+        after: tuple[type[PartTask], ...] = (Verdicts, Examples)
+        count = 0
+        for at, task in enumerate(_ASKING):
+            for part, counts in list(self.folder.all_counts(task.stage, manifest.fingerprints[task.stage])):
+                refused = sum(counts.rejections.get(reason, 0) for reason in reasons)
+                if not refused:
+                    continue
+                count += refused
+                for later in (*_ASKING[at:], *after):
+                    self.folder.remove_part(later.stage, manifest.fingerprints[later.stage], part)
+        if count:
+            self.folder.remove("published/current.json")
+        log.info("%s refused items are asked again", f"{count:,}")
 
     def _begin(self, recipe: Recipe) -> Manifest:
         forget_manifests()

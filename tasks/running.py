@@ -44,7 +44,13 @@ _fronts: set[int] = set()
 
 
 def run_build(
-    recipe: str, out: str, workers: int = 1, *, refresh: bool = False, scheduler: tuple[str, int] | None = None
+    recipe: str,
+    out: str,
+    workers: int = 1,
+    *,
+    refresh: bool = False,
+    retry_rejected: str | None = None,
+    scheduler: tuple[str, int] | None = None,
 ) -> list[str]:
     """Build a recipe into a folder.
 
@@ -53,6 +59,7 @@ def run_build(
         out: Folder of the run.
         workers: Processes on this machine.
         refresh: List the sources anew.
+        retry_rejected: Ask again what engines refused: `all`, or for this reason.
         scheduler: Host and port of a central scheduler; one in this process where None.
 
     Returns:
@@ -66,7 +73,8 @@ def run_build(
         _reach(*scheduler)
         where = {"scheduler_host": scheduler[0], "scheduler_port": scheduler[1]}
     _fronts.add(os.getpid())
-    task = Build(recipe=recipe, out=out, refresh=refresh, started=datetime.now(UTC).isoformat(timespec="microseconds"))
+    started = datetime.now(UTC).isoformat(timespec="microseconds")
+    task = Build(recipe=recipe, out=out, refresh=refresh, retry_rejected=retry_rejected, started=started)
     waiting, retries = False, 0
     while True:
         broken.clear()

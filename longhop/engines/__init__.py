@@ -16,7 +16,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-__all__ = ["Choice", "Completion", "Engine", "Request", "Usage"]
+__all__ = ["REFUSALS", "Choice", "Completion", "Engine", "Request", "Usage"]
+
+REFUSALS = ("too_long", "refused_content", "bad_request", "no_usable_reply")
+"""Reasons for which engines refuse a request; what was refused is not stored, so it can be asked again."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,8 +4,8 @@
     >>> completion = await engine.complete(Request(prompt="judge", inputs={…}, seed=7))
 
 What passes (overload, a dropped connection, a reply that is none) is asked again, on a server that is well
-(`longhop.engines.dispatch`). What is one request's own fault is a `Refused` in the server's words; what is everyone's
-is an `EngineError`. A completion may have fewer choices than were asked for: who asks stores them and asks for the rest.
+(`longhop.engines.dispatch`). What is one request's own fault is a `Refused` in the server's words. What is everyone's
+is an `EngineError`. A completion may have fewer choices than were asked for; who asks stores them, and asks again.
 
 Sources: platform.openai.com/docs/api-reference/chat, docs.vllm.ai (OpenAI-compatible server).
 """
