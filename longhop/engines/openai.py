@@ -26,6 +26,7 @@ import openai
 
 from longhop.engines import Completion, Request
 from longhop.engines.dispatch import LONG_TOKENS, Dispatcher
+from longhop.engines.equal_samples import EqualSamples
 from longhop.engines.keys import headers_of, key_of, key_remedy, redacted
 from longhop.engines.ledger import Ledger
 from longhop.engines.probe import TargetFacts, probe_all
@@ -114,8 +115,7 @@ class OpenAIEngine:
         self._limit_name = "max_tokens"
         self._without: set[str] = set()
         """Parameters that the server does not know."""
-        self._equal: dict[str, str] = {}
-        """Requests whose samples were all equal: what they said."""
+        self._equal = EqualSamples()
         self._any_answer = False
 
     # What is sent
@@ -168,8 +168,8 @@ class OpenAIEngine:
         messages = self._messages(request)
         tokens = await self._tokens(request, messages)
         self._check_room(request, tokens)
-        doubtful = self.key(request) if self._equal else ""
-        samples = 1 if doubtful in self._equal else min(request.samples, self.at_once)
+        singly = self._equal.any_doubt and self._equal.one_by_one(self.key(request))
+        samples = 1 if singly else min(request.samples, self.at_once)
         unusable = 0
         while True:
             try:
@@ -191,7 +191,7 @@ class OpenAIEngine:
                 samples = min(samples, self.at_once)
                 continue
             self._any_answer = True
-            return self._doubted(request, completion)
+            return self._kept(request, completion)
 
     async def _send(self, target: str, body: dict[str, Any], tokens: int) -> Completion:
         """One request to one server."""
@@ -291,22 +291,18 @@ class OpenAIEngine:
 
     # What is noticed
 
-    def _doubted(self, request: Request, completion: Completion) -> Completion:
-        """The completion, or its first choice where all are suspiciously equal: the next is asked by itself."""
-        said = {(choice.reasoning, choice.content) for choice in completion.choices}
-        key = self.key(request) if self._equal or (len(said) == 1 and len(completion.choices) > 1) else ""
-        if key in self._equal:
-            if self._equal.pop(key) != completion.choices[0].reasoning + completion.choices[0].content:
-                log.info(
-                    "engines.%s: the server gives equal samples to one request; each is asked by itself", self._role
-                )
-                self.at_once = 1
+    def _kept(self, request: Request, completion: Completion) -> Completion:
+        """The choices that may be kept: of suspiciously equal ones the first."""
+        if self._sampling(request).get("temperature", 1) == 0:
             return completion
-        drawn = self._sampling(request).get("temperature", 1) != 0
-        if len(said) > 1 or len(completion.choices) == 1 or not drawn or completion.choices[0].n_tokens < 8:
+        several_equal = len(completion.choices) > 1 and len({choice.content for choice in completion.choices}) == 1
+        if not several_equal and not self._equal.any_doubt:
             return completion
-        self._equal[key] = completion.choices[0].reasoning + completion.choices[0].content
-        return msgspec.structs.replace(completion, choices=completion.choices[:1])
+        kept = self._equal.kept(self.key(request), completion)
+        if self._equal.always and self.at_once > 1:
+            log.info("engines.%s: samples of one request come back equal; each is asked by itself", self._role)
+            self.at_once = 1
+        return kept
 
     def _check_uncut(self, completion: Completion, tokens: int) -> None:
         counted = completion.usage.prompt_tokens
