@@ -21,7 +21,7 @@ import msgspec
 
 from longhop import errors
 from longhop.engines import REFUSALS
-from longhop.engines.roles import check_engine, check_keys, model_of
+from longhop.engines.roles import check_engines, check_keys, model_of
 from longhop.errors import BuildError, LonghopError
 from longhop.prompting import load_prompts
 from longhop.recipe import Recipe
@@ -93,24 +93,13 @@ class Builder:
             sources.append(SourceReport(name=name, kind=source.kind, items=items, size=size, left_out=left_out))
         for _ in read_excluded(self.recipe.documents.exclude):
             pass
+        check_engines(self.recipe)
         return CheckReport(
             sources=sources,
             tokenizer=load_tokenizer(self.recipe.tokenizer).name,
             prompts=list(load_prompts(self.recipe.prompts).hashes),
-            engines=self._engines(),
+            engines={role: model_of(config) for role, config in self.recipe.engines.items()},
         )
-
-    def _engines(self) -> dict[str, str]:
-        """Roles and their models, after asking the servers that stand already."""
-        recipe = self.recipe
-        longest = max(recipe.contexts.lengths)
-        needed = dict.fromkeys(recipe.engines, 0)
-        needed[recipe.traces.engine] = longest + recipe.traces.max_tokens
-        if recipe.questions.scope == "context":
-            needed[recipe.questions.engine] = max(needed[recipe.questions.engine], longest)
-        for role, config in recipe.engines.items():
-            check_engine(role, config, needed[role])
-        return {role: model_of(config) for role, config in recipe.engines.items()}
 
     def build(
         self,

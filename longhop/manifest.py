@@ -82,6 +82,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         """The steps of planning that the recipe's contexts come from."""
         return self.history[self.fingerprints["context_plan"]]
 
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether an engine of the recipe cannot stand on the GPUs beside the others."""
+        return any(engine.get("exclusive") for engine in self.recipe["engines"].values())
+
     def loaded_recipe(self) -> Recipe:
         """The recipe that the run is of."""
         return Recipe.parse(self.recipe, where=NAME)

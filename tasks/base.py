@@ -13,6 +13,7 @@ import luigi
 
 from longhop.claims import Running
 from longhop.errors import LonghopError
+from longhop.fingerprints import STAGES
 from longhop.manifest import Manifest, load
 from longhop.records import ContextPlan, Record
 from longhop.storage import PartCounts, RunFolder
@@ -72,9 +73,11 @@ class PartTask(RunTask):
     def priority(self) -> int:  # type: ignore[override]
         """The first parts come first through all stages, so that they finish early and caches stay warm.
 
-        Not stage by stage: Luigi gives what a task needs at least the task's own priority. Nor below 0, which it lifts.
+        Luigi gives what a task needs at least the task's own priority, and lifts what is below 0. Stage by stage only
+        where engines cannot stand on the GPUs together: then all parts of a stage are built before a model is changed.
         """
-        return _FIRST - int(self.part)
+        stages = len(STAGES) - STAGES.index(self.stage) if self.manifest.is_exclusive else 0
+        return _FIRST * (stages + 1) - int(self.part)
 
     def complete(self) -> bool:
         """Whether the part exists."""

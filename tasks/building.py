@@ -10,15 +10,16 @@ from typing import TypeVar
 
 from longhop.claims import Running
 from longhop.completions import CompletionStore
-from longhop.engines.roles import make_engine, model_of
+from longhop.engines.roles import make_engine, model_of, server_spec, window_needed
 from longhop.errors import StorageError
 from longhop.inference import Inference
 from longhop.manifest import Manifest, load
 from longhop.progress import Progress, Pulse
 from longhop.prompting import Prompts, load_prompts
-from longhop.recipe import Recipe
+from longhop.recipe import EngineConfig, Recipe
 from longhop.records import Context, Record, Trace, Verdict
 from longhop.segments import FLUSH_SECONDS, Segments
+from longhop.serving import lease
 from longhop.storage import RunFolder
 from longhop.tokens import Tokenizer, load_tokenizer
 
@@ -83,8 +84,15 @@ class Building:
     def inference(self, role: str) -> Inference:
         """The engine of a role, with the completions that it gave before."""
         config, work = self.recipe.engines[role], self.folder.work
-        engine = make_engine(role, config, self.prompts, self.tokenizer, work, config.urls)
+        engine = make_engine(role, config, self.prompts, self.tokenizer, work, self._urls(config))
         return Inference(engine, self._completions, config.concurrency, self.progress.answered)
+
+    def _urls(self, config: EngineConfig) -> list[str]:
+        """Addresses of an engine's servers, which are started where they are ours."""
+        if config.kind != "vllm":
+            return config.urls
+        spec = server_spec(config, window_needed(self.recipe))
+        return self._stack.enter_context(lease(spec, self.folder.work)).urls
 
     def model(self, role: str) -> str:
         """Name of what answers in a role."""

@@ -30,6 +30,9 @@ import luigi.worker
 from longhop import errors
 from longhop.errors import BuildError
 from longhop.progress import Pulse
+from longhop.recipe import Recipe
+from longhop.serving import keep
+from longhop.storage import RunFolder
 from longhop.watch import Watch
 
 from .base import RunTask, broken, forget_manifests, log
@@ -80,7 +83,7 @@ def run_build(
         broken.clear()
         forget_manifests()  # of an earlier build of this process
         luigis = _Luigis()
-        with _quiet(), _told(luigis, task, out, workers, central=scheduler is not None):
+        with _quiet(), _servers_kept(recipe, out), _told(luigis, task, out, workers, central=scheduler is not None):
             result = luigi.build([task], luigis, workers=workers, log_level="CRITICAL", detailed_summary=True, **where)
             if result.status in (luigi.LuigiStatusCode.SUCCESS, luigi.LuigiStatusCode.SUCCESS_WITH_RETRY):
                 return []
@@ -108,6 +111,16 @@ def _may_pass(reason: str) -> bool:
     name = reason.partition(":")[0]
     kind = getattr(errors, name, None) if name in errors.__all__ else None
     return kind is None or kind is errors.UnreachableError
+
+
+@contextmanager
+def _servers_kept(recipe: str, out: str) -> Iterator[None]:
+    """Servers that tasks start stay from one task to the next, as long as this build runs."""
+    if not any(config.kind == "vllm" for config in Recipe.load(recipe).engines.values()):
+        yield
+        return
+    with keep(RunFolder(out).work):
+        yield
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Notices servers that give the same sample several times where several different ones were asked for.
 
-Some servers take `n` and one seed, and draw all samples with that seed. Equal samples may also be right: a model that
-is sure of a short answer says it eight times. So of samples that are all equal the first is kept and the second is asked
-for alone, with its own seed; what that one says decides.
+Some servers take `n` and one seed, and draw all samples with that seed. Equal samples may also be right: a model
+that is sure of a short answer says it eight times. So of samples that are all equal the first is kept and the second is
+asked for alone, with its own seed; what that one says decides.
 """
 
 from __future__ import annotations

@@ -75,6 +75,7 @@ class OpenAIEngine:
         counts_words: bool = False,
         work: Path | None = None,
         urls: list[str] | None = None,
+        served: str | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         """Take a role's settings and what they need.
@@ -87,6 +88,7 @@ class OpenAIEngine:
             counts_words: Whether `count` counts words, which no model's tokenizer does.
             work: Folder that the processes of a machine share.
             urls: Addresses; those of `config` by default.
+            served: Name that the servers know the model by, where it is not the recipe's.
             environment: Where the key and the headers are.
 
         Raises:
@@ -94,6 +96,7 @@ class OpenAIEngine:
         """
         assert config.model is not None
         self.model = config.model
+        self._served = served or config.model
         self.at_once = 1_000_000
         self._role = role
         self._config = config
@@ -143,7 +146,7 @@ class OpenAIEngine:
     def _body(self, request: Request, messages: list[dict[str, str]], samples: int) -> dict[str, Any]:
         sampling = self._sampling(request)
         limit = sampling.pop("max_tokens", None)
-        body: dict[str, Any] = {"model": self.model, "messages": messages, **sampling, "seed": request.seed}
+        body: dict[str, Any] = {"model": self._served, "messages": messages, **sampling, "seed": request.seed}
         if limit is not None:
             body[self._limit_name] = limit
         if samples > 1:

@@ -17,10 +17,16 @@ from longhop.engines.keys import headers_of, key_of
 from longhop.engines.lexical import LexicalEngine
 from longhop.errors import EngineError
 from longhop.prompting import Prompts
-from longhop.recipe import EngineConfig
+from longhop.recipe import EngineConfig, Recipe
+from longhop.serving.spec import ServerSpec, check_together
 from longhop.tokens import Tokenizer, load_tokenizer
 
-__all__ = ["check_engine", "check_keys", "identity", "make_engine", "model_of"]
+__all__ = ["check_engines", "check_keys", "identity", "make_engine", "model_of", "server_spec", "window_needed"]
+
+_PROMPT_TOKENS = 2048
+"""What prompts put around a context."""
+_WORDS = 1.7
+"""Tokens of a model a word, at most, in prose and code of European languages."""
 
 
 def model_of(config: EngineConfig) -> str:
@@ -33,6 +39,31 @@ def identity(config: EngineConfig) -> dict[str, Any]:
     if config.kind == "lexical":
         return {"kind": config.kind, "version": LexicalEngine.version}
     return config.model_dump(include={"kind", "model", "revision", "sampling", "extra_body", "args"})
+
+
+def window_needed(recipe: Recipe, role: str | None = None) -> int:
+    """Tokens of the longest prompt and its answer, of a role or of all; estimated where the recipe counts words."""
+    longest = max(recipe.contexts.lengths)
+    needed = {recipe.traces.engine: longest + recipe.traces.max_tokens}
+    if recipe.questions.scope == "context":
+        needed[recipe.questions.engine] = max(needed.get(recipe.questions.engine, 0), longest)
+    most = max(needed.values()) if role is None else needed.get(role, 0)
+    return round(most * (_WORDS if recipe.tokenizer == "words" else 1)) + _PROMPT_TOKENS
+
+
+def server_spec(config: EngineConfig, window: int) -> ServerSpec:
+    """The servers that an engine of the kind `vllm` starts."""
+    assert config.model is not None
+    return ServerSpec(
+        model=config.model,
+        revision=config.revision,
+        args=tuple(config.args),
+        command=tuple(config.command),
+        replicas=config.replicas,
+        gpus=tuple(config.gpus),
+        max_model_len=config.max_context or window,
+        exclusive=config.exclusive,
+    )
 
 
 def make_engine(
@@ -57,8 +88,9 @@ def make_engine(
     from longhop.engines.openai import OpenAIEngine  # noqa: PLC0415
 
     own = load_tokenizer(config.tokenizer) if config.tokenizer is not None else tokenizer
+    served = server_spec(config, 0).served_name if config.kind == "vllm" else None
     words = own.name == "words"
-    return OpenAIEngine(role, config, prompts, own.count, counts_words=words, work=work, urls=urls)
+    return OpenAIEngine(role, config, prompts, own.count, counts_words=words, work=work, urls=urls, served=served)
 
 
 def check_keys(role: str, config: EngineConfig) -> None:
@@ -71,21 +103,26 @@ def check_keys(role: str, config: EngineConfig) -> None:
     headers_of(role, config, os.environ)
 
 
-def check_engine(role: str, config: EngineConfig, needed: int) -> None:
+def check_engines(recipe: Recipe) -> None:
     """Look at what can be looked at beforehand: servers that stand already are asked what they are.
 
-    Args:
-        role: Its name in the recipe.
-        config: Its settings.
-        needed: Tokens of the longest prompt and its answer.
-
     Raises:
-        EngineError: A key is missing or wrong, no server answers, one has another model, or too short a window.
+        EngineError: A key is missing or wrong, no server answers, one has another model or too short a window, or
+            servers that longhop would start cannot be.
     """
-    check_keys(role, config)
-    if config.kind != "openai":
-        return
-    from longhop.engines.probe import probe  # noqa: PLC0415
+    specs = []
+    for role, config in recipe.engines.items():
+        check_keys(role, config)
+        if config.kind == "vllm":
+            specs.append(server_spec(config, window_needed(recipe)))
+            specs[-1].check(os.environ)
+        elif config.kind == "openai":
+            _check_servers(role, config, window_needed(recipe, role))
+    check_together(specs)
+
+
+def _check_servers(role: str, config: EngineConfig, needed: int) -> None:
+    from longhop.engines.probe import probe  # noqa: PLC0415 - as above
 
     with ThreadPoolExecutor(1) as thread:  # a notebook has a loop of its own running in this one
         facts = thread.submit(asyncio.run, probe(role, config, os.environ)).result()
@@ -93,6 +130,6 @@ def check_engine(role: str, config: EngineConfig, needed: int) -> None:
     window = min([*windows, *([config.max_context] if config.max_context else [])], default=None)
     if window is not None and window < needed:
         raise EngineError(
-            f"engines.{role}: the longest prompt and its answer need {needed:,} tokens, the server takes {window:,}; "
-            "serve the model with a longer context, or ask for shorter contexts in contexts.lengths"
+            f"engines.{role}: the longest prompt and its answer need about {needed:,} tokens, the server takes "
+            f"{window:,}; serve it with a longer context, or ask for less in contexts.lengths or traces.max_tokens"
         )
