@@ -63,14 +63,21 @@ def test_keys_that_are_set_in_the_readme_exist() -> None:
 
 def test_the_recipe_shown_is_a_recipe() -> None:
     """Its keys are those of the models."""
-    (shown,) = blocks("yaml")
+    shown, _ = blocks("yaml")
     recipe = Recipe.parse(yaml.safe_load(shown), base=ROOT)
     assert recipe.contexts.lengths == {2048: 8, 4096: 6, 8192: 4, 16384: 2}
 
 
+def test_the_engines_shown_are_engines() -> None:
+    """They fit into the recipe that is shown."""
+    shown, engines = (yaml.safe_load(block) for block in blocks("yaml"))
+    recipe = Recipe.parse({**shown, **engines}, base=ROOT)
+    assert {engine.kind for engine in recipe.engines.values()} == {"openai", "vllm"}
+
+
 def test_the_recipe_shown_is_the_sample_recipe() -> None:
     """The figures above it come from what it says; only its paths and the size of parts are not the file's."""
-    (shown,) = blocks("yaml")
+    shown, _ = blocks("yaml")
     sample = yaml.safe_load((ROOT / "data/recipes/sample.yaml").read_text(encoding="utf-8"))
     printed = Recipe.parse(yaml.safe_load(shown), base=ROOT)
     built = Recipe.parse(sample, base=ROOT / "data/recipes")
