@@ -107,3 +107,40 @@ def test_a_build_that_is_killed_goes_on_at_once(recipe: Path, tmp_path: Path, se
     assert time.monotonic() - began < 60  # a claim of a process that is gone is not waited for
     assert equal(remote, build(recipe, tmp_path / "disk")) == []
     assert not [name for name in names(server, out) if "claims" in name]
+
+
+COUNTING = """
+import os, sys
+from longhop.engines.lexical import LexicalEngine
+complete = LexicalEngine.complete
+async def counted(self, request):
+    done = await complete(self, request)
+    asked = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for number in range(request.samples):
+        os.write(asked, f"{self.key(request)} {request.seed + number}\\n".encode())
+    os.close(asked)
+    return done
+LexicalEngine.complete = counted
+from longhop.cli import main
+main(sys.argv[2:])
+"""
+
+
+def test_two_builds_at_once_share_the_parts(recipe: Path, tmp_path: Path, server: Server) -> None:
+    """Two machines without a common scheduler: each part is held by one, and no sample is paid for twice."""
+    out, asked = f"{server.bucket}/{tmp_path.name}/run", tmp_path / "asked"
+    both = [
+        subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-c", COUNTING, str(asked), "build", str(recipe), "--out", out],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "LONGHOP_WORK": str(tmp_path / f"machine{number}")},
+        )
+        for number in range(2)
+    ]
+    said = [process.communicate(timeout=110)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    samples = asked.read_text().splitlines()
+    assert len(samples) == len(set(samples))
+    assert equal(Run.open(out), build(recipe, tmp_path / "disk")) == []
