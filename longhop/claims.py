@@ -56,6 +56,10 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """Samples that engines gave so far, stored ones not counted."""
     tokens: int = 0
     """Tokens that engines gave so far; in stages without an engine, those of the rows."""
+    prompt_tokens: int = 0
+    """Tokens of the prompts of those answers, as the engines counted."""
+    cached_tokens: int = 0
+    """Those of them that a server had computed before."""
     beat: int = 0
 
     @property

@@ -209,7 +209,7 @@ def running_table(view: View) -> Table:
     """What is being built now, a line a part."""
     table = Table(box=None, pad_edge=False)
     table.add_column("running")
-    for name in ("part", "rows", "left out", "answers", "tokens/s", "since"):
+    for name in ("part", "rows", "left out", "answers", "tokens/s", "cached", "since"):
         table.add_column(name, justify="right")
     table.add_column("by")
     for part in view.running[:_RUNNING_SHOWN]:
@@ -224,4 +224,5 @@ def _running_row(view: View, part: Running) -> tuple[str, ...]:
     since = duration(view.now - part.since)
     left = f"{part.left_out:,}" if part.left_out else ""
     answers = f"{part.answers:,}" if part.answers else ""
-    return part.stage, f"{part.part}", done, left, answers, f"{view.speed(part):,.0f}", since, part.holder
+    cached = f"{part.cached_tokens / part.prompt_tokens:.0%}" if part.prompt_tokens else ""
+    return part.stage, f"{part.part}", done, left, answers, f"{view.speed(part):,.0f}", cached, since, part.holder

@@ -32,6 +32,7 @@ class Progress:
         self.expected: int | None = None
         """Rows and rejections in all, where that is known."""
         self._done = self._left_out = self._answers = self._tokens = 0
+        self._prompt_tokens = self._cached_tokens = 0
 
     def counted(self, items: Iterable[Record], *, tokens: bool = False) -> Iterator[Record]:
         """The same items, counted as they pass; with their own tokens in stages that ask no engine."""
@@ -46,6 +47,8 @@ class Progress:
         """An engine gave some samples."""
         self._answers += len(completion.choices)
         self._tokens += sum(choice.n_tokens for choice in completion.choices)
+        self._prompt_tokens += completion.usage.prompt_tokens
+        self._cached_tokens += completion.usage.cached_tokens
 
     def of(self, part: Running) -> Running:
         """How far the part is now."""
@@ -56,6 +59,8 @@ class Progress:
             left_out=self._left_out,
             answers=self._answers,
             tokens=self._tokens,
+            prompt_tokens=self._prompt_tokens,
+            cached_tokens=self._cached_tokens,
         )
 
 

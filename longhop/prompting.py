@@ -9,8 +9,9 @@
       answer: the answer to be judged
     gives:                    # `text`, or a JSON schema of the reply
       type: object
-      properties: {equal: {type: boolean}}
+      additionalProperties: false
       required: [equal]
+      properties: {equal: {type: boolean}}
     ---
     Question: {{ question }}
     …
@@ -21,12 +22,20 @@
 
 The body is a Jinja2 template of the user message. What it uses must be in `takes`, which is checked when it is loaded,
 not when the first of ten thousand requests is rendered. A folder given in the recipe overrides single files.
+
+A schema is one that servers take in strict mode: an object whose properties are all required and no others allowed. Its
+bounds may be names of inputs, so that they are those of the request:
+
+    >>> prompts["write_questions"].schema["properties"]["questions"]   # in the file: {type: array, maxItems: count, …}
+    {'type': 'array', 'items': {…}}
+    >>> prompts.schema("write_questions", {"count": 4, …})["properties"]["questions"]
+    {'type': 'array', 'maxItems': 4, 'items': {…}}
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -42,6 +51,8 @@ from longhop.errors import PromptError
 __all__ = ["Prompt", "Prompts", "load_prompts"]
 
 _KEYS = frozenset(["name", "system", "takes", "gives"])
+_BOUNDS = frozenset(["enum", "maximum", "maxItems", "minimum", "minItems"])
+"""Keywords of a schema whose value may be the name of an input."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,9 @@ class Prompt:
     takes: Mapping[str, str]
     """Inputs, and what they are."""
     schema: Mapping[str, Any] | None
-    """JSON schema of the reply; None for free text."""
+    """JSON schema of the reply, without the bounds that depend on inputs; None for free text."""
+    gives: Mapping[str, Any] | None
+    """The schema as the file has it: a bound may be the name of an input."""
     system: str | None
     """Name of the prompt that is the system message."""
     template: jinja2.Template
@@ -120,6 +133,82 @@ class Prompts:
             messages.append({"role": "system", "content": _render(self[prompt.system], {})})
         messages.append({"role": "user", "content": _render(prompt, inputs)})
         return messages
+
+    def schema(self, name: str, inputs: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """JSON schema of the reply to a prompt with these inputs; None for free text.
+
+        A bound that is the name of an input has its value: a number, the values of an `enum`, or of a list its length.
+
+        Raises:
+            PromptError: An input is missing.
+        """
+        prompt = self[name]
+        if prompt.gives is None:
+            return None
+        missing = sorted(set(_inputs_of(prompt.gives)) - set(inputs))
+        if missing:
+            raise PromptError(f"{prompt.where}: its schema needs the input `{missing[0]}`, which is not given")
+        bounded: Mapping[str, Any] = _bounded(prompt.gives, inputs)
+        return bounded
+
+
+def _bounded(schema: Any, inputs: Mapping[str, Any]) -> Any:
+    """A schema with the values of inputs for their names; a bound whose input is not given is left out."""
+    if isinstance(schema, list):
+        return [_bounded(item, inputs) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    bounded = {}
+    for key, value in schema.items():
+        if key not in _BOUNDS or not isinstance(value, str):
+            bounded[key] = _bounded(value, inputs)
+        elif value in inputs:
+            given = inputs[value]
+            bounded[key] = list(given) if key == "enum" else len(given) if isinstance(given, Sized) else given
+    return bounded
+
+
+def _inputs_of(schema: Any) -> Iterator[str]:
+    """Names of inputs that are bounds in a schema."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from _inputs_of(item)
+    elif isinstance(schema, dict):
+        for key, value in schema.items():
+            if key in _BOUNDS and isinstance(value, str):
+                yield value
+            else:
+                yield from _inputs_of(value)
+
+
+def _check_schema(gives: Mapping[str, Any], takes: Mapping[str, str], where: str) -> None:
+    wrong = "gives" if gives.get("type") != "object" else _not_strict(gives)
+    if wrong:
+        raise PromptError(
+            f"{where}: `{wrong}` is an object with `properties`, all of them in `required`, and "
+            "`additionalProperties: false`; servers refuse other schemas in strict mode"
+        )
+    unknown = sorted(set(_inputs_of(gives)) - set(takes))
+    if unknown:
+        raise PromptError(
+            f"{where}: `gives` has `{unknown[0]}` for a bound; that is a value, or an input: "
+            f"the prompt takes {', '.join(takes) or 'nothing'}"
+        )
+
+
+def _not_strict(schema: Any, at: str = "gives") -> str | None:
+    """Where a schema has an object that strict servers refuse; None where it has none."""
+    if not isinstance(schema, dict):
+        return None
+    properties = schema.get("properties")
+    if schema.get("type") == "object" and (
+        not isinstance(properties, dict)
+        or schema.get("additionalProperties") is not False
+        or set(schema.get("required") or ()) != set(properties)
+    ):
+        return at
+    wrong = (_not_strict(value, f"{at}.{key}") for key, value in schema.items())
+    return next(filter(None, wrong), None)
 
 
 def _render(prompt: Prompt, inputs: Mapping[str, Any]) -> str:
@@ -204,12 +293,15 @@ def _parse(text: str, where: str, name: str) -> Prompt:
         line = next((n for n, words in enumerate(body.splitlines(), first_line + 1) if unknown[0] in words), first_line)
         taken = ", ".join(takes) or "nothing"
         raise PromptError(f"{where}, line {line}: unknown variable `{unknown[0]}`; the prompt takes {taken}")
+    if isinstance(gives, dict):
+        _check_schema(gives, takes, where)
     return Prompt(
         name=name,
         source=text,
         where=where,
         takes=takes,
-        schema=gives if isinstance(gives, dict) else None,
+        schema=_bounded(gives, {}) if isinstance(gives, dict) else None,
+        gives=gives if isinstance(gives, dict) else None,
         system=meta.get("system"),
         template=template,
     )

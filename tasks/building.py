@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +23,12 @@ from longhop.segments import FLUSH_SECONDS, Segments
 from longhop.serving import lease
 from longhop.storage import RunFolder
 from longhop.tokens import Tokenizer, load_tokenizer
+
+log = logging.getLogger("longhop")
+
+_MANY_TOKENS = 1_000_000
+_LOW = 0.3
+"""Prompts of which so little was cached, where there was enough to cache."""
 
 R = TypeVar("R", bound=Record)
 A = TypeVar("A", Trace, Verdict)
@@ -133,6 +140,19 @@ def building(folder: RunFolder, part: Running, complete: Callable[[], bool]) -> 
             work = Building(folder, manifest, part, stack, pulse)
             pulse.every(claim.seconds, lambda: claim.say(work.progress.of(part)))
             yield work
+            _warn_of_low_caching(work.progress.of(part))
+
+
+def _warn_of_low_caching(part: Running) -> None:
+    """Say where servers compute again and again what requests have in common, which costs most of a long context."""
+    if part.cached_tokens and part.prompt_tokens > _MANY_TOKENS and part.cached_tokens < _LOW * part.prompt_tokens:
+        log.warning(
+            "%-12s part %d: servers had only %.0f%% of the prompts' tokens cached; a larger cache, or a lower "
+            "`concurrency`, keeps contexts there between their questions",
+            part.stage,
+            part.part,
+            100 * part.cached_tokens / part.prompt_tokens,
+        )
 
 
 @lru_cache(maxsize=1)

@@ -100,8 +100,20 @@ def test_status_says_what_runs_now(recipe: Path, tmp_path: Path) -> None:
     """From another process: the part, how far it is, and who builds it."""
     run = build(recipe, tmp_path / "run")
     with run.folder.claim("traces", "f", 7) as claim:
-        claim.say(Running(stage="traces", fingerprint="f", part=7, done=5, expected=20, answers=2, tokens=100))
+        claim.say(
+            Running(
+                stage="traces",
+                fingerprint="f",
+                part=7,
+                done=5,
+                expected=20,
+                answers=2,
+                tokens=100,
+                prompt_tokens=8,
+                cached_tokens=6,
+            )
+        )
         done = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "longhop", "status", run.folder.url], capture_output=True, text=True, check=True
         )
-    assert re.search(rf"traces +7 +5 of 20 +2 +[\d,]+ +\d s +\S+-{os.getpid()}\b", done.stdout)
+    assert re.search(rf"traces +7 +5 of 20 +2 +[\d,]+ +75% +\d s +\S+-{os.getpid()}\b", done.stdout)
