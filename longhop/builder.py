@@ -21,7 +21,7 @@ import msgspec
 
 from longhop import errors
 from longhop.engines import REFUSALS
-from longhop.engines.roles import check_engines, check_keys, model_of
+from longhop.engines.roles import check_engines, model_of
 from longhop.errors import BuildError, LonghopError
 from longhop.prompting import load_prompts
 from longhop.recipe import Recipe
@@ -122,8 +122,7 @@ class Builder:
         """
         from longhop.tasks.running import run_build  # noqa: PLC0415 - registers the tasks with Luigi
 
-        for role, config in self.recipe.engines.items():
-            check_keys(role, config)
+        check_engines(self.recipe, ask=False)  # servers may be started while documents are read
         if retry_rejected not in (None, "all", *REFUSALS):
             known = ", ".join(("all", *REFUSALS))
             raise BuildError(f"retry_rejected: got {retry_rejected}, expected one of {known}")

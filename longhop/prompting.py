@@ -153,7 +153,7 @@ class Prompts:
 
 
 def _bounded(schema: Any, inputs: Mapping[str, Any]) -> Any:
-    """A schema with the values of inputs for their names; a bound whose input is not given is left out."""
+    """A schema with the values of inputs for their names; a bound whose input is not given, or empty, is left out."""
     if isinstance(schema, list):
         return [_bounded(item, inputs) for item in schema]
     if not isinstance(schema, dict):
@@ -162,7 +162,7 @@ def _bounded(schema: Any, inputs: Mapping[str, Any]) -> Any:
     for key, value in schema.items():
         if key not in _BOUNDS or not isinstance(value, str):
             bounded[key] = _bounded(value, inputs)
-        elif value in inputs:
+        elif value in inputs and inputs[value] not in ([], {}):  # nothing would be allowed
             given = inputs[value]
             bounded[key] = list(given) if key == "enum" else len(given) if isinstance(given, Sized) else given
     return bounded

@@ -103,8 +103,8 @@ def check_keys(role: str, config: EngineConfig) -> None:
     headers_of(role, config, os.environ)
 
 
-def check_engines(recipe: Recipe) -> None:
-    """Look at what can be looked at beforehand: servers that stand already are asked what they are.
+def check_engines(recipe: Recipe, *, ask: bool = True) -> None:
+    """Look at what can be looked at beforehand: servers that stand already are asked what they are, if `ask`.
 
     Raises:
         EngineError: A key is missing or wrong, no server answers, one has another model or too short a window, or
@@ -116,7 +116,7 @@ def check_engines(recipe: Recipe) -> None:
         if config.kind == "vllm":
             specs.append(server_spec(config, window_needed(recipe)))
             specs[-1].check(os.environ)
-        elif config.kind == "openai":
+        elif config.kind == "openai" and ask:
             _check_servers(role, config, window_needed(recipe, role))
     check_together(specs)
 

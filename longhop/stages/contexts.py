@@ -25,27 +25,33 @@ from longhop.recipe import ContextsConfig, Splits
 from longhop.records import Context, ContextPlan, Document, Piece, Rejection, make_id
 from longhop.stages.packing import fill
 from longhop.stages.relatedness import Relatedness
-from longhop.stages.rendering import render
-from longhop.stages.stock import Costs, Pick, PlannedDocument, Stock, least_full, seeded
+from longhop.stages.rendering import Seams, probe_seams, render
+from longhop.stages.stock import FULL_PERCENT, Costs, Pick, PlannedDocument, Stock, least_full, seeded
 
 if TYPE_CHECKING:
     from longhop.tokens import Tokenizer
 
-__all__ = ["VERSION", "PlannedDocument", "contexts_wanted", "plan_contexts", "render_contexts"]
+__all__ = ["VERSION", "PlannedDocument", "contexts_wanted", "plan_contexts", "render_contexts", "shortfall"]
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same input gives other rows."""
 
-SLACK = 2
-"""Tokens by which a document's count may be off at its two seams, for an additive tokenizer."""
-SLACK_NOT_ADDITIVE = 8
-"""The same for others, whose counts of pieces do not add up."""
 ATTEMPTS = 160
 """How often a small corpus is packed anew where not all contexts could be filled."""
 FIRST_ATTEMPTS = 16
 """After so many it goes on only if no more than a tenth of the contexts is missing."""
 ATTEMPTS_DOCUMENTS = 12_000
 """Documents that all attempts together pack, so that a large corpus is not packed as often."""
+DECIDED_BY = {
+    "license": "documents.licenses",
+    "overlaps_evaluation": "documents.exclude",
+    "too_short": "documents.min_tokens",
+    "too_long": "documents.max_tokens",
+    "cut_to_max_tokens": "documents.max_tokens",
+    "near_duplicate": "documents.near_duplicate",
+    "duplicate": "sources",
+}
+"""Which key of the recipe leaves documents out for which reason; all others lie in the sources."""
 
 _Wanted = dict[tuple[str, int], int]
 
@@ -84,6 +90,8 @@ def plan_contexts(
     tokenizer: Tokenizer,
     seed: int,
     earlier: Sequence[ContextPlan] = (),
+    sample: Sequence[str] = (),
+    left_out: Mapping[str, int] | None = None,
 ) -> list[ContextPlan]:
     """Plan the contexts that are still missing; the order of `documents` does not matter.
 
@@ -94,6 +102,8 @@ def plan_contexts(
         tokenizer: Counts headers and footers.
         seed: Decides all orders.
         earlier: Contexts of earlier growth steps; their documents count towards `reuse`, their parts stay as they are.
+        sample: Texts of some of the documents, which show how well counts add up in contexts; see `probe_seams`.
+        left_out: Documents that are not among these, by the reason of their rejection: for the error's message only.
 
     Returns:
         The new contexts only, by part, in new parts behind the earlier ones.
@@ -106,15 +116,16 @@ def plan_contexts(
     for document in documents:
         if document.duplicate_of is None and document.n_tokens > 0:
             by_split[document.split][document.document_id] = document
+    seams = probe_seams(tokenizer, sample)
     made: list[ContextPlan] = []
     for split in sorted({split for split, _ in wanted}):
         lengths = {target: n for (own, target), n in wanted.items() if own == split and n}
         if lengths:
             members = [by_split[split][document_id] for document_id in sorted(by_split[split])]
-            made += _plan_split(split, members, lengths, config, tokenizer, seed, earlier)
+            made += _plan_split(split, members, lengths, config, tokenizer, seams, seed, earlier)
     got = Counter((plan.split, plan.target_tokens) for plan in made)
     if not config.allow_fewer and any(got[key] < n for key, n in wanted.items()):
-        raise CorpusError(_shortfall(wanted, got, config))
+        raise CorpusError(shortfall(documents, config, wanted, made, earlier, left_out))
     return _into_parts(made, config, seed, 1 + max((plan.part for plan in earlier), default=-1))
 
 
@@ -124,13 +135,14 @@ def _plan_split(
     lengths: Mapping[int, int],
     config: ContextsConfig,
     tokenizer: Tokenizer,
+    seams: tuple[Seams, Seams],
     seed: int,
     earlier: Sequence[ContextPlan],
 ) -> list[ContextPlan]:
     """The missing contexts of one split: as varied as can be, or more thrifty where that does not fill all of them."""
     headers = tokenizer.count_batch([document_header(d.title, d.kind) for d in documents])
     footer = tokenizer.count("\n" + DOCUMENT_FOOTER)
-    costs = Costs([count + footer for count in headers], SLACK if tokenizer.additive else SLACK_NOT_ADDITIVE)
+    costs = Costs([count + footer for count in headers], *seams)
     nearness = Relatedness([d.terms for d in documents]) if config.group == "related" else None
     own = [plan.pieces for plan in earlier if plan.split == split]
     needed = sum(least_full(target - config.room) * n for target, n in lengths.items())
@@ -201,20 +213,64 @@ def _as_plan(
     return ContextPlan(context_id=context_id, split=split, target_tokens=target, part=0, pieces=pieces)
 
 
-def _shortfall(
-    wanted: Mapping[tuple[str, int], int], got: Mapping[tuple[str, int], int], config: ContextsConfig
+def shortfall(
+    documents: Sequence[PlannedDocument],
+    config: ContextsConfig,
+    wanted: Mapping[tuple[str, int], int],
+    made: Sequence[ContextPlan],
+    earlier: Sequence[ContextPlan] = (),
+    left_out: Mapping[str, int] | None = None,
 ) -> str:
-    lines = [
+    """What to say where documents do not fill the contexts: what is missing, why as far as it is known, what to do.
+
+    Args:
+        documents: Those that were planned with.
+        config: The settings they were planned with.
+        wanted: Contexts asked for, by split and target length.
+        made: Those that could be planned.
+        earlier: Those of earlier growth steps.
+        left_out: Documents that are not among `documents`, by the reason of their rejection.
+    """
+    got = Counter((plan.split, plan.target_tokens) for plan in made)
+    lines = [f"the documents fill {len(made):,} of {sum(wanted.values()):,} contexts:"]
+    lines += [
         f"  {split}, {target} tokens: {count} asked for, {got[split, target]} can be filled"
         for (split, target), count in sorted(wanted.items())
         if count
     ]
-    total = sum(got[key] for key in wanted)
-    return (
-        f"the documents fill {total} of {sum(wanted.values())} contexts:\n" + "\n".join(lines) + "\n"
-        f"Add documents, raise contexts.reuse (now {config.reuse}), ask for fewer in contexts.lengths, "
-        "or set contexts.allow_fewer: true to take what can be filled."
-    )
+    there = [d for d in documents if d.duplicate_of is None]
+    for split in sorted({key[0] for key, count in wanted.items() if got[key] < count}) if there else ():
+        lengths = {target: count for (own, target), count in wanted.items() if own == split and count}
+        used = sum(piece.n_tokens for plan in earlier if plan.split == split for piece in plan.pieces)
+        lines.append(f"  {split} has {_reason([d for d in there if d.split == split], used, lengths, config)}")
+    reasons = Counter(left_out or {}) + Counter(duplicate=len(documents) - len(there))
+    if reasons:
+        counts = (f"{count:,} {name} ({DECIDED_BY.get(name, 'sources')})" for name, count in reasons.most_common())
+        lines.append(f"  rejected before: {', '.join(counts)}")
+    if there:
+        ways = f"Add documents, raise contexts.reuse (now {config.reuse}), ask for fewer in contexts.lengths"
+        lines.append(f"{ways}, or set contexts.allow_fewer: true to take what can be filled.")
+    else:
+        keys = ", ".join(dict.fromkeys(DECIDED_BY.get(name, "sources") for name in reasons or DECIDED_BY))
+        lines.append(f"No document takes part. Loosen what leaves them out ({keys}), or add others.")
+    return "\n".join(lines)
+
+
+def _reason(own: Sequence[PlannedDocument], used: int, lengths: Mapping[int, int], config: ContextsConfig) -> str:
+    """Why a split's documents do not fill contexts of these lengths, where contexts have `used` of their tokens."""
+    tokens = sum(d.n_tokens for d in own)
+    found = f"{'1 document' if len(own) == 1 else f'{len(own):,} documents'} with {tokens:,} tokens"
+    if len(own) < 2:
+        return f"{found}: a context takes two at least (documents.splits divides them)"
+    half = (min(lengths) - config.room) // 2
+    uncut = sum(d.n_tokens > half and not d.cuts for d in own)
+    if uncut > len(own) // 2:
+        return f"{found}: {uncut:,} of them are above {half:,}, half the shortest of these contexts, and cannot be cut"
+    if tokens * config.reuse - used < sum((target - config.room) * count for target, count in lengths.items()):
+        return f"{found}: too few, where each may stand in {config.reuse} (contexts.reuse)"
+    alike = " of one kind (contexts.group)" if config.group == "kind" else ""
+    filling = f"{FULL_PERCENT} to 100 % of a context, which is easier with longer ones"
+    return f"{found}: enough, but too few{alike} that add up to {filling}"
 
 
 def _into_parts(plans: Sequence[ContextPlan], config: ContextsConfig, seed: int, first: int) -> list[ContextPlan]:

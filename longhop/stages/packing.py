@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from longhop.stages.relatedness import Relatedness
-from longhop.stages.stock import Pick, Stock, least_full
+from longhop.stages.stock import Costs, Pick, Stock, least_full
 
 __all__ = ["fill"]
 
@@ -31,50 +31,66 @@ LEAST_PIECE = 64
 """A piece of a document that closes a gap has no fewer tokens than this, short contexts aside."""
 VARIETY = 0.75
 """A neighbour of a kind that the context has more of than of another counts only this much of its cosine."""
+WINDOW_PERCENT = 2
+"""Sizes that make a context full lie this percentage of its budget apart at least, whatever its seams leave open."""
 
 
 @dataclass
 class _Draft:
-    """A context in the making."""
+    """A context in the making, reckoned with the most tokens that it can have, so that it is never too long."""
 
     budget: int
-    slack: int
+    costs: Costs
     picks: list[Pick] = field(default_factory=list)
+    documents: set[int] = field(default_factory=set)
     size: int = 0
-
-    def __contains__(self, document: int) -> bool:
-        return any(pick.document == document for pick in self.picks)
+    spread: int = 0
+    """How many tokens fewer than `size` it may have."""
 
     @property
     def half(self) -> int:
         return self.budget // 2
 
     @property
+    def room(self) -> int:
+        return self.budget - self.costs.spare + self._beyond(self.spread) - self.size
+
+    @property
     def gap(self) -> int:
         """The largest size that a further document may have."""
-        return min(self.budget - self.size, self.half)
+        return min(self.room, self.half)
 
     @property
     def floor(self) -> int:
         """The smallest size that a piece which closes a gap may have."""
         return min(LEAST_PIECE, self.budget // 16)
 
-    def need(self, more: int = 1) -> int:
-        """Least size that `more` further documents must have together to make the context full."""
-        # Sizes hold the slack on top; where counts fall short by it instead, the context must still be full.
-        return least_full(self.budget) + 2 * self.slack * (len(self.picks) + more) - self.size
+    def need(self, spread: int = 0) -> int:
+        """Least size of what is to make the context full, if that may have `spread` tokens fewer than its size."""
+        spread += self.spread
+        return least_full(self.budget) + self.costs.spare + spread - self._beyond(spread) - self.size
+
+    def _beyond(self, spread: int) -> int:
+        # Many short documents may together be off by more than lies between both limits. What is too much is shared by
+        # both: it takes that all are off the same way, and what comes out too long is then a rejection of rendering.
+        window = self.budget - least_full(self.budget) - WINDOW_PERCENT * self.budget // 100
+        return max(0, spread + 2 * self.costs.spare - window) // 2
 
     @property
     def full(self) -> bool:
-        return len(self.picks) > 1 and self.need(0) <= 0
+        return len(self.picks) > 1 and self.need() <= 0
 
     def add(self, pick: Pick) -> None:
         self.picks.append(pick)
+        self.documents.add(pick.document)
         self.size += pick.size
+        self.spread += pick.spread
 
     def remove(self, pick: Pick) -> None:
         self.picks.remove(pick)
+        self.documents.remove(pick.document)
         self.size -= pick.size
+        self.spread -= pick.spread
 
 
 def fill(
@@ -101,7 +117,7 @@ def fill(
             if first is None:
                 break
             tried.add(first)
-            draft = _Draft(budget, stock.costs.slack)
+            draft = _Draft(budget, stock.costs)
             if _compose(draft, stock, nearness, first, pool, related_share) and stock.take(draft.picks):
                 return draft.picks
     return None
@@ -134,11 +150,12 @@ def _compose(
         for document in browse:
             if draft.full or len(misfits) >= CANDIDATES:
                 break
-            if document in draft:
+            if document in draft.documents:
                 continue
             if len(misfits) >= MISFITS or not _add(draft, stock, document, distractor=True):
                 misfits.append(document)
-    return _close(draft, stock, misfits)
+    # Better a short piece than no context.
+    return _close(draft, stock, misfits) or _add_piece(draft, stock, misfits, draft.need(draft.costs.cut.spread))
 
 
 def _related(stock: Stock, nearness: Relatedness, first: int) -> Iterator[int]:
@@ -164,13 +181,13 @@ def _related(stock: Stock, nearness: Relatedness, first: int) -> Iterator[int]:
 
 def _add(draft: _Draft, stock: Stock, document: int, *, distractor: bool) -> bool:
     """Add a document whole, or a piece of one that is too long for any place in this context."""
-    size = stock.size(document)
-    if size <= draft.gap:
+    size, gap = stock.size(document), draft.gap
+    if size <= gap:
         draft.add(stock.whole(document, distractor=distractor))
         return True
     # A piece of a long document leaves room for several others, unless every token counts.
     share = draft.half if stock.thrift else draft.budget // 3
-    if size <= draft.half or draft.gap < share:
+    if size <= draft.half or gap < share:
         return False
     for portion in (0.98, 0.95, 0.9, 0.6, 0.3) if stock.thrift else (0.9, 0.6, 0.3):
         pick = stock.piece(document, int(portion * share), share, distractor=distractor)
@@ -184,9 +201,10 @@ def _close(draft: _Draft, stock: Stock, candidates: list[int], depth: int = 2) -
     """Close the gap of a draft; False where no candidate does."""
     if draft.full:
         return True
-    need = draft.need()
+    need, least = draft.need(draft.costs.whole.spread), draft.need(draft.costs.cut.spread)
+    gap = draft.gap
     for document in candidates:
-        if need <= stock.size(document) <= draft.gap:
+        if need <= stock.size(document) <= gap:
             draft.add(stock.whole(document, distractor=True))
             return True
     if _exchange(draft, stock, candidates):
@@ -194,14 +212,15 @@ def _close(draft: _Draft, stock: Stock, candidates: list[int], depth: int = 2) -
     longer = [document for document in candidates if stock.size(document) > need]
     if stock.thrift:
         longer.sort(key=stock.size)
-    if _add_piece(draft, stock, longer, max(need, draft.floor)):
+    if _add_piece(draft, stock, longer, max(least, draft.floor)):
         return True
     return depth > 0 and (_make_room(draft, stock, candidates) or _in_two(draft, stock, candidates, depth))
 
 
 def _add_piece(draft: _Draft, stock: Stock, candidates: Sequence[int], least: int, *, distractor: bool = True) -> bool:
+    gap = draft.gap
     for document in candidates:
-        pick = stock.piece(document, least, draft.gap, distractor=distractor)
+        pick = stock.piece(document, least, gap, distractor=distractor)
         if pick is not None:
             draft.add(pick)
             return True
@@ -209,15 +228,33 @@ def _add_piece(draft: _Draft, stock: Stock, candidates: Sequence[int], least: in
 
 
 def _exchange(draft: _Draft, stock: Stock, candidates: Sequence[int]) -> bool:
-    """Replace one distractor by a longer whole document, so that the context is full."""
+    """Replace distractors by longer whole documents, so that the context is full; False, and nothing done, if none."""
     ranked = sorted((stock.size(document), place, document) for place, document in enumerate(candidates))
-    need, room = draft.need(0), draft.budget - draft.size
-    for pick in reversed(draft.picks):
-        at = bisect_left(ranked, (pick.size + need, -1, -1))
-        if pick.distractor and at < len(ranked) and ranked[at][0] <= min(pick.size + room, draft.half):
-            draft.remove(pick)
-            draft.add(stock.whole(ranked[at][2], distractor=True))
-            return True
+    swapped: list[tuple[Pick, Pick]] = []
+
+    def swap(pick: Pick, at: int) -> None:
+        longer = stock.whole(ranked.pop(at)[2], distractor=True)
+        swapped.append((pick, longer))
+        draft.remove(pick)
+        draft.add(longer)
+
+    while True:
+        need, room = draft.need(), draft.room
+        distractors = [pick for pick in reversed(draft.picks) if pick.distractor]
+        for pick in distractors:
+            at = bisect_left(ranked, (pick.size + need, -1, -1))
+            if at < len(ranked) and ranked[at][0] <= min(pick.size + room, draft.half):
+                swap(pick, at)
+                return True
+        # No single one does: where documents are about equally long, several together may.
+        shortest = min(distractors, key=lambda pick: pick.size, default=None)
+        at = bisect_left(ranked, (min(shortest.size + room, draft.half) + 1, -1, -1)) - 1 if shortest else -1
+        if shortest is None or at < 0 or ranked[at][0] <= shortest.size:
+            break
+        swap(shortest, at)
+    for pick, longer in reversed(swapped):
+        draft.remove(longer)
+        draft.add(pick)
     return False
 
 
@@ -225,7 +262,8 @@ def _make_room(draft: _Draft, stock: Stock, candidates: Sequence[int]) -> bool:
     """Replace one of the last picks by a piece that makes the context full."""
     for pick in draft.picks[:0:-1][:4]:
         draft.remove(pick)
-        if _add_piece(draft, stock, [*candidates, pick.document], draft.need(), distractor=pick.distractor):
+        least = draft.need(draft.costs.cut.spread)
+        if _add_piece(draft, stock, [*candidates, pick.document], least, distractor=pick.distractor):
             return True
         draft.add(pick)
     return False
@@ -240,7 +278,7 @@ def _in_two(draft: _Draft, stock: Stock, candidates: Sequence[int], depth: int) 
             if pick is None:
                 continue
             draft.add(pick)
-            if _close(draft, stock, [other for other in candidates if other not in draft], depth - 1):
+            if _close(draft, stock, [other for other in candidates if other not in draft.documents], depth - 1):
                 return True
             draft.remove(pick)
     return False

@@ -21,6 +21,7 @@ import numpy as np
 
 from longhop.records import Cut, Piece, Record, Term
 from longhop.stages.pieces import Cuttable, Stretch
+from longhop.stages.rendering import Seams
 
 __all__ = ["Costs", "Pick", "PlannedDocument", "Stock", "least_full", "seeded"]
 
@@ -48,8 +49,15 @@ class Costs:
 
     overhead: Sequence[int]
     """Tokens of each document's header and footer."""
-    slack: int
-    """How far the count of one document may be off once it stands in a context, either way."""
+    whole: Seams
+    """What a document that stands whole may have besides."""
+    cut: Seams
+    """What a piece of one may have besides."""
+
+    @property
+    def spare(self) -> int:
+        """Tokens that every context leaves to documents with rarer seams than those that were tried."""
+        return self.whole.rare - self.whole.low
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,9 @@ class Pick:
     document: int
     stretch: Stretch
     size: int
-    """Tokens with header, footer and slack."""
+    """The most tokens that it has there, with header and footer."""
+    spread: int
+    """How many fewer they may be."""
     distractor: bool
     """Taken to fill the context, not for being related."""
 
@@ -103,8 +113,8 @@ class Stock:
         """
         self.documents, self.costs, self.thrift = documents, costs, thrift
         self._reuse, self._same_kind, self._seed = reuse, same_kind, seed
-        self._overhead = [tokens + costs.slack for tokens in costs.overhead]
-        self._whole = np.array([d.n_tokens for d in documents], np.int64) + np.array(self._overhead, np.int64)
+        self._whole = np.array([d.n_tokens for d in documents], np.int64) + np.array(costs.overhead, np.int64)
+        self._whole += costs.whole.high
         self._kinds = np.array([d.kind for d in documents], np.str_)
         self._used = np.zeros(len(documents), np.int64)
         self._starts: list[set[int]] = [set() for _ in documents]
@@ -122,7 +132,7 @@ class Stock:
                 self._starts[document].add(start)
 
     def size(self, document: int) -> int:
-        """Tokens of the whole document with header, footer and slack."""
+        """The most tokens that the whole document has in a context."""
         return int(self._whole[document])
 
     def available(self, document: int) -> bool:
@@ -192,17 +202,23 @@ class Stock:
     def whole(self, document: int, *, distractor: bool) -> Pick:
         """The whole document."""
         own = self.documents[document]
-        return Pick(document, Stretch(0, own.n_chars, own.n_tokens), self.size(document), distractor)
+        return Pick(
+            document, Stretch(0, own.n_chars, own.n_tokens), self.size(document), self.costs.whole.spread, distractor
+        )
 
     def piece(self, document: int, least: int, most: int, *, distractor: bool) -> Pick | None:
         """A piece of a size from `least` to `most`, beginning where none did before; None where cuts allow none."""
         own = self.documents[document]
+        beside = self.costs.overhead[document] + self.costs.cut.high
+        if not least <= min(most, own.n_tokens + beside):
+            return None
         if document not in self._cuttable:
             self._cuttable[document] = Cuttable.of(own.n_chars, own.n_tokens, own.cuts)
-        beside = self._overhead[document]
         choice = seeded(self._seed, self._target, self._used[document], own.document_id)
         stretch = self._cuttable[document].piece(least - beside, most - beside, self._starts[document], choice)
-        return None if stretch is None else Pick(document, stretch, stretch.tokens + beside, distractor)
+        if stretch is None:
+            return None
+        return Pick(document, stretch, stretch.tokens + beside, self.costs.cut.spread, distractor)
 
     def take(self, picks: Sequence[Pick]) -> bool:
         """Count the documents of a context as used; False, and nothing done, if a context of the same pieces exists."""

@@ -25,6 +25,7 @@ from longhop.errors import Refused
 from longhop.inference import Inference
 from longhop.recipe import ScoringConfig, SelectionConfig
 from longhop.records import Question, Trace, Verdict, make_seed
+from longhop.stages.replies import split_reasoning
 
 __all__ = ["VERSION", "evidence_cited", "is_valid", "read_verdict", "score_traces"]
 
@@ -34,8 +35,11 @@ VERSION = 1
 _BATCH = 64  # questions whose judge requests go out together
 _CITED = 85  # likeness of a quote and the trace's words from which it counts as cited, of 100
 _TYPOGRAPHY = str.maketrans(dict.fromkeys("‘’‛", "'") | dict.fromkeys("“”„", '"') | dict.fromkeys("‐‑–—", "-"))
-_FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.DOTALL)
-_PLAIN = re.compile(r"^(?:equal|verdict|answer)?\s*[:=]?\s*(true|false|yes|no)\s*\.?$", re.IGNORECASE)
+_OBJECT = re.compile(r"^[^\S\n]*(?:```(?:json)?\s*)?(\{[^{}]*\})\s*?(?:```)?[^\S\n]*$", re.MULTILINE)
+"""An object on lines of its own, fenced or not."""
+_PLAIN = re.compile(
+    r"""["'{*_]*(?:equal|verdict|answer)?["'*_]*\s*[:=]?\s*["'*_]*(true|false|yes|no)[\s.}"'*_]*""", re.IGNORECASE
+)
 
 
 @dataclass
@@ -229,17 +233,22 @@ def _vote(answered: Completion | Refused) -> bool | None:
 def read_verdict(content: str) -> bool | None:
     """What a judge's reply says; None where it cannot be read.
 
-    The whole reply must be the verdict: a search for a word anywhere finds the "true" of "not true".
+    The verdict must stand by itself, as the whole reply or as JSON on lines of its own: a search for a word anywhere
+    finds the "true" of "not true". Where a reply holds several that differ, it says nothing.
     """
-    text = content.rpartition("</think>")[2].strip()
-    fenced = _FENCE.match(text)
-    text = fenced[1] if fenced else text
+    text = split_reasoning(content)[1]
+    said = {_equal(text)} - {None} or {_equal(found[1]) for found in _OBJECT.finditer(text)}
+    return said.pop() if len(said) == 1 else None
+
+
+def _equal(text: str) -> bool | None:
     try:
-        reply = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        plain = _PLAIN.match(text)
-        return plain[1].lower() in ("true", "yes") if plain else None
+        reply = msgspec.json.decode(text.encode("utf-8", "replace"))
+    except (msgspec.DecodeError, RecursionError):
+        reply = text
     equal = reply.get("equal") if isinstance(reply, dict) else reply
+    if isinstance(equal, str) and (plain := _PLAIN.fullmatch(equal)):
+        return plain[1].lower() in ("true", "yes")
     return equal if isinstance(equal, bool) else None
 
 

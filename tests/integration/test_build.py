@@ -195,8 +195,8 @@ def test_documents_that_cannot_be_made_again_are_said(recipe: Path, tmp_path: Pa
 
 def test_an_engine_that_is_not_there_stops_before_anything_is_built(recipe: Path, tmp_path: Path) -> None:
     """In one sentence, with what to do."""
-    with pytest.raises(EngineError, match=r"engines.reader.kind: `vllm` is not in this version .* `lexical`"):
-        build(recipe, tmp_path / "run", "engines.reader={kind: vllm, model: m}")
+    with pytest.raises(EngineError, match="the command `no-such-server` was not found; correct"):
+        build(recipe, tmp_path / "run", "engines.reader={kind: vllm, model: m, command: [no-such-server]}")
     assert not (tmp_path / "run").exists()
 
 

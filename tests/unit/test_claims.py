@@ -154,7 +154,8 @@ def test_a_local_part_is_free_when_its_process_is_killed(tmp_path: Path) -> None
         f"with RunFolder({str(tmp_path)!r}).claim('traces', 'f', 3) as claim:\n"
         "    claim.say(Running(stage='traces', fingerprint='f', part=3)); print('held', flush=True); time.sleep(60)"
     )
-    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", code]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own code
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     folder = RunFolder(str(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import re
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import tokenizers
+from tokenizers import models, pre_tokenizers, trainers
 
 import longhop
 from longhop.errors import CorpusError
@@ -21,6 +24,8 @@ from longhop.records import Context, ContextPlan, Cut, Document, Piece, Rejectio
 from longhop.stages.contexts import PlannedDocument, contexts_wanted, plan_contexts, render_contexts
 from longhop.stages.pieces import Cuttable, Stretch
 from longhop.stages.relatedness import Relatedness
+from longhop.stages.rendering import probe_seams
+from longhop.tokens import HubTokenizer, Tokenizer
 
 SAMPLE = {2048: 8, 4096: 6, 8192: 4, 16384: 2}
 
@@ -74,12 +79,11 @@ def plan(documents: Sequence[PlannedDocument], seed: int = 7, **config: object) 
     return plan_contexts(documents, ContextsConfig.model_validate(config), Splits(), Words(), seed)
 
 
-def readable(number: int, text: str) -> Document:
+def readable(number: int, text: str, tokenizer: Tokenizer | None = None) -> Document:
     """A document of a text, cut at its paragraphs."""
-    cuts = [
-        Cut(offset=match.end(), tokens=Words().count(text[: match.end()]), level="paragraph")
-        for match in re.finditer(r"\n\n(?=\S)", text)
-    ]
+    places = [match.end() for match in re.finditer(r"\n\n(?=\S)", text)]
+    counts = (tokenizer or Words()).cumulative(text, [*places, len(text)])
+    cuts = [Cut(offset=at, tokens=n, level="paragraph") for at, n in zip(places, counts, strict=False)]
     return Document(
         document_id=make_id(number),
         kind="book",
@@ -89,11 +93,105 @@ def readable(number: int, text: str) -> Document:
         license="CC0-1.0",
         text=text,
         n_chars=len(text),
-        n_tokens=Words().count(text),
+        n_tokens=counts[-1],
         cuts=cuts,
         signature=[],
         terms=[],
     )
+
+
+PASSAGE = (
+    "The keeper of the lamp wrote in his ledger that twelve tons of brass lay in the harbour of Marrow Bay when the "
+    "ferry came over the sea with rope and seed and a letter from the widow, who asked after her son and the winter"
+).split()
+
+
+@functools.cache
+def unigram() -> HubTokenizer:
+    """A tokenizer as SentencePiece makes them, trained on the spot: counts do not add up anywhere."""
+    tokenizer = tokenizers.Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    texts = [f'<document title="{n}" kind="book">\n{passage(n, 60)}\n</document>\n\n' for n in range(300)]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=600,
+        unk_token="<unk>",  # noqa: S106 -- a token of a tokenizer, no password
+        special_tokens=["<unk>"],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return HubTokenizer("unigram", tokenizer)
+
+
+def passage(number: int, words: int) -> str:
+    """So many words and a full stop."""
+    return " ".join(random.Random(number).choices(PASSAGE, k=words)) + "."
+
+
+def fullness(texts: Sequence[str], tokenizer: Tokenizer, lengths: dict[int, int], **config: object) -> list[float]:
+    """Plan and render contexts of these documents; for each the share of its length that it fills."""
+    documents = {make_id(n): readable(n, text, tokenizer) for n, text in enumerate(texts)}
+    rows = [
+        PlannedDocument(
+            **{name: getattr(d, name) for name in PlannedDocument.__struct_fields__ if hasattr(d, name)}, split="train"
+        )
+        for d in documents.values()
+    ]
+    made = plan_contexts(
+        rows, ContextsConfig.model_validate({"lengths": lengths, **config}), Splits(), tokenizer, 7, sample=texts
+    )
+    contexts = list(render_contexts(made, documents.__getitem__, tokenizer))
+    assert Counter(context.target_tokens for context in contexts if isinstance(context, Context)) == lengths
+    return [context.n_tokens / context.target_tokens for context in contexts if isinstance(context, Context)]
+
+
+def test_short_documents_of_a_tokenizer_that_is_not_additive() -> None:
+    """500 documents of some 215 tokens fill contexts of 8k: what they may be off by does not eat up the room."""
+    texts = [passage(n, 205 + n % 20) for n in range(500)]
+    assert not unigram().additive
+    assert 200 < sum(unigram().count_batch(texts)) / 500 < 230
+    assert all(0.95 <= share <= 1 for share in fullness(texts, unigram(), {8192: 2}))
+
+
+@pytest.mark.parametrize("name", ["words", "unigram"])
+@pytest.mark.parametrize("target", [1024, 8192])
+def test_passages_fill_contexts(name: str, target: int) -> None:
+    """Documents of 20 to 50 words, as passages of a question set and functions are, fill short and long contexts."""
+    texts = [passage(n, 20 + n % 31) for n in range(800)]
+    tokenizer = Words() if name == "words" else unigram()
+    assert all(0.95 <= share <= 1 for share in fullness(texts, tokenizer, {target: 16384 // target}))
+
+
+def test_short_documents_fill_as_many_contexts_as_they_can() -> None:
+    """Documents of 70 tokens fill contexts of 1k, each within 5 %, as long as there are documents."""
+    documents = [planned(number, 66 + number % 9, topic=number % 40) for number in range(600)]
+    assert len(plan(documents, lengths={1024: 45})) == 45
+
+
+def test_documents_of_one_length_are_cut_where_whole_ones_do_not_add_up() -> None:
+    """Eleven documents of 88 tokens are too few for a context of 1k, twelve too many: a short piece closes the gap."""
+    documents = [planned(number, 70) for number in range(300)]
+    for own in plan(documents, lengths={1024: 3}):
+        assert sorted({piece.n_tokens for piece in own.pieces}) == [10, 70]
+
+
+def test_several_exchanges_close_a_gap() -> None:
+    """Where no single document is long enough, several that are a little longer take the place of others."""
+    documents = [planned(number, 68 + number % 7, paragraph=999) for number in range(300)]
+    made = plan(documents, lengths={1024: 3}, group="random")
+    assert len(made) == 3
+    assert all(sum(piece.n_tokens + 18 for piece in own.pieces) >= 973 for own in made)
+
+
+def test_seams_of_tokenizers() -> None:
+    """Words add up exactly; what SentencePiece begins each text with is no part of a context; a sample says it best."""
+    assert [tuple(seams) for seams in probe_seams(Words())] == [(0, 0, 0), (0, 0, 0)]
+    whole, cut = probe_seams(unigram())
+    assert whole.low < 0
+    assert whole.spread >= 1
+    assert cut.low <= whole.low
+    alike, _ = probe_seams(unigram(), [passage(n, 30) for n in range(100)])
+    assert alike.spread < whole.spread
+    assert probe_seams(unigram(), ["long " * 9_000] * 100) == (whole, cut)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -116,6 +214,59 @@ def test_shortfall_says_what_is_missing_and_what_to_do() -> None:
     assert re.search(r"train, 2048 tokens: 9 asked for, [12] can be filled", message)
     assert "contexts.reuse (now 1)" in message
     assert "contexts.allow_fewer: true" in message
+
+
+def test_shortfall_says_what_was_left_out_and_by_which_key() -> None:
+    """Where nothing is left to plan with, that is said with counts, and no one is told to use documents more often."""
+    with pytest.raises(CorpusError) as caught:
+        plan_contexts(
+            [msgspec.structs.replace(planned(1, 900), duplicate_of="x")],
+            ContextsConfig(lengths={2048: 1}),
+            Splits(),
+            Words(),
+            7,
+            left_out={"license": 1412, "too_short": 3, "not_utf8": 1},
+        )
+    message = str(caught.value)
+    assert "train, 2048 tokens: 1 asked for, 0 can be filled" in message
+    assert "1,412 license (documents.licenses), 3 too_short (documents.min_tokens)" in message
+    assert "1 not_utf8 (sources)" in message
+    assert "1 duplicate" in message
+    assert "No document takes part" in message
+    assert "contexts.reuse" not in message
+
+
+@pytest.mark.parametrize(
+    ("documents", "config", "said"),
+    [
+        ([(900, "")] * 3, {"lengths": {2048: 9}}, r"train has 3 documents with 2,700 tokens: too few.*reuse"),
+        (
+            [(900, "")] * 1,
+            {"lengths": {2048: 1}},
+            r"train has 1 document with .*: a context takes two.*documents\.splits",
+        ),
+        ([(9000, "")] * 4, {"lengths": {2048: 1, 8192: 1}}, r"4 of them are above 1,024, half .* cannot be cut"),
+        ([(690, "")] * 9, {"lengths": {2048: 1}, "room": 348}, r"enough, but too few that add up to 95 to 100 %"),
+        (
+            [(700, "book"), (700, "code")],
+            {"lengths": {1400: 1}, "group": "kind"},
+            r"few of one kind \(contexts.group\)",
+        ),
+    ],
+)
+def test_shortfall_says_why(documents: list[tuple[int, str]], config: dict[str, object], said: str) -> None:
+    """Too few, too long to be cut, of the wrong lengths, of too many kinds: the message says which it is."""
+    rows = [planned(n, size, kind=kind, paragraph=99_999) for n, (size, kind) in enumerate(documents)]
+    with pytest.raises(CorpusError, match=said):
+        plan_contexts(rows, ContextsConfig.model_validate(config), Splits(), Words(), 7)
+
+
+def test_shortfall_of_a_growth_step_counts_what_is_used_up() -> None:
+    """Documents that stand in earlier contexts are no longer enough for more."""
+    documents = [planned(number, 500) for number in range(9)]
+    earlier = plan(documents, lengths={2048: 2})
+    with pytest.raises(CorpusError, match=r"9 documents with 4,500 tokens: too few"):
+        plan_contexts(documents, ContextsConfig(lengths={2048: 4}), Splits(), Words(), 7, earlier)
 
 
 def test_fewer_contexts_where_allowed() -> None:

@@ -1,36 +1,150 @@
 """Prompts are checked when they are loaded and rendered as they are written."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from longhop.errors import PromptError
+from longhop.markup import render_document
 from longhop.prompting import load_prompts
+from longhop.stages.replies import read_questions
+from longhop.stages.traces import extract_answer
 
+LOOSE = (
+    "{type: object, additionalProperties: false, required: [a], properties: {a: {type: object, properties: {b: {}}}}}"
+)
+BOUND = "{type: object, additionalProperties: false, required: [a], properties: {a: {type: integer, maximum: votes}}}"
 JUDGE = "---\nname: judge\ntakes: {question: q, reference: r, answer: a}\ngives: text\n---\n"
 
 
-def test_every_shipped_prompt_loads_and_renders() -> None:
-    """Context first, then the question; prompts with a context share one system message."""
+DOCUMENTS: list[dict[str, Any]] = [
+    {"number": 1, "title": 'A "b"', "kind": "book", "text": "{{ not a template }}"},
+    {"number": 2, "title": "C", "kind": "code", "text": "x"},
+]
+WRITE: dict[str, Any] = {
+    "context": "".join(render_document(d["title"], d["kind"], d["text"]) for d in DOCUMENTS),
+    "documents": DOCUMENTS,
+    "count": 2,
+    "wanted": {"bridge": 1, "comparison": 1},
+    "kinds": {"bridge": 1, "comparison": 1},
+    "min_documents": 2,
+    "least_steps": 2,
+    "most_steps": 7,
+}
+
+
+def test_every_prompt_with_a_context_begins_with_the_same_bytes() -> None:
+    """One system message, then the context itself, so that a server computes it once; what differs comes last."""
     prompts = load_prompts()
-    system, user = prompts.render("answer", {"context": "<document>\nx\n</document>\n\n", "question": "Who?"})
-    assert system["role"] == "system"
-    assert user["content"].startswith("<document>\nx\n</document>\n\nQuestion: Who?")
-    assert user["content"].endswith("Answer: <the answer>")
-    documents = [{"number": 1, "title": 'A "b"', "kind": "book", "text": "{{ not a template }}"}]
-    inputs = {
-        "documents": documents,
-        "count": 2,
-        "kinds": {"bridge": 1},
-        "min_documents": 2,
-        "least_steps": 2,
-        "most_steps": 7,
-    }
-    written = prompts.render("write_questions", inputs)
-    assert written[0] == system
-    assert "{{ not a template }}" in written[1]["content"]
-    assert prompts["write_questions"].schema is not None
-    assert prompts["answer"].schema is None
+    context = WRITE["context"]
+    rendered = [
+        prompts.render("answer", {"context": context, "question": "Who?"}),
+        prompts.render("answer", {"context": context, "question": "Who?", "reasoning": "prompted"}),
+        prompts.render("write_questions", WRITE),
+        prompts.render("write_questions", WRITE | {"reply": "Sorry.", "problem": "no JSON"}),
+    ]
+    assert len({system["content"] for system, _ in rendered}) == 1
+    assert all(user["content"].startswith(context) for _, user in rendered)
+    assert all(system["role"] == "system" and user["role"] == "user" for system, user in rendered)
+
+
+def test_the_prompt_for_answers_states_their_form() -> None:
+    """The line of the answer comes last; without documents it says so, and reasoning is asked for where it must be."""
+    prompts = load_prompts()
+
+    def asked(context: str, **more: str) -> str:
+        return prompts.render("answer", {"context": context, "question": "Who?", **more})[1]["content"]
+
+    native, bare, prompted = asked("<document>"), asked(""), asked("<document>", reasoning="prompted")
+    for text in (native, bare, prompted):
+        assert text.endswith("\n\nAnswer: <the answer>")
+        assert extract_answer(text) is None, "a model that repeats the prompt states no answer"
+        assert "\n\n\n" not in text
+    assert "no documents" in bare
+    assert bare.startswith("Question: Who?")
+    assert "no documents" not in native
+    assert "Reasoning: <your reasoning>" in prompted
+    assert "easoning" not in native
+    assert asked("<document>", reasoning="native") == native
+
+
+def test_the_prompt_for_questions_names_documents_kinds_and_form() -> None:
+    """By number and title, only the kinds that are wanted, and a form that the reader of replies takes."""
+    text = load_prompts().render("write_questions", WRITE)[1]["content"]
+    assert "{{ not a template }}" in text
+    assert '1. A "b" (book)\n2. C (code)\n' in text
+    assert "Write 2 questions on them: 1 of the kind `bridge`, 1 of the kind `comparison`." in text
+    assert "`calculation`:" not in text
+    assert "\n\n\n" not in text
+    form = text[text.index('{"questions"') :]
+    assert msgspec.json.decode(form)
+    (question,) = read_questions(form).questions
+    assert [step.uses for step in question.steps] == [(), (0,)]
+
+
+def test_a_bad_reply_and_what_was_wrong_stand_behind_the_same_prompt() -> None:
+    """So asking again costs no second reading of the documents."""
+    prompts = load_prompts()
+    first = prompts.render("write_questions", WRITE)[1]["content"]
+    again = prompts.render("write_questions", WRITE | {"reply": "Sorry.", "problem": "no JSON"})[1]["content"]
+    assert again.startswith(first)
+    assert "no JSON" in again[len(first) :]
+    assert "Sorry." in again[len(first) :]
+
+
+def test_bounds_of_a_schema_are_those_of_the_request() -> None:
+    """Without a request they are left out; the order of properties is that of the file, since models write in it."""
+    prompts = load_prompts()
+    schema = prompts.schema("write_questions", WRITE)
+    assert schema is not None
+    questions = schema["properties"]["questions"]
+    fields = questions["items"]["properties"]
+    assert questions["maxItems"] == 2
+    assert fields["kind"] == {"type": "string", "enum": ["bridge", "comparison"]}
+    assert (fields["steps"]["minItems"], fields["steps"]["maxItems"]) == (2, 7)
+    assert fields["steps"]["items"]["properties"]["evidence"]["items"]["properties"]["document"]["maximum"] == 2
+    assert list(fields) == ["kind", "steps", "question", "answer", "answer_type", "aliases"]
+    empty = prompts.schema("write_questions", WRITE | {"documents": [], "wanted": {}})
+    assert empty is not None
+    assert "maximum" not in str(empty).split("'quote'")[0].split("'document'")[1], "no number from 1 to 0"
+    unbounded = prompts["write_questions"].schema
+    assert unbounded is not None
+    assert unbounded["properties"]["questions"]["items"]["properties"]["kind"] == {"type": "string"}
+    assert prompts.schema("answer", {}) is None
+    assert prompts.schema("judge", {}) == prompts["judge"].schema
+    with pytest.raises(PromptError, match="needs the input `count`"):
+        prompts.schema("write_questions", {name: value for name, value in WRITE.items() if name != "count"})
+
+
+STRICT = frozenset("type properties required additionalProperties items enum minItems maxItems minimum maximum".split())
+"""Keywords that OpenAI's strict mode and vLLM's xgrammar both take (platform.openai.com, vllm/v1/structured_output)."""
+
+
+def keywords(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        for key, value in schema.items():
+            yield key
+            if key == "properties":
+                for inner in value.values():
+                    yield from keywords(inner)
+            else:
+                yield from keywords(value)
+
+
+def test_schemas_use_what_servers_take() -> None:
+    """No keyword beyond those that strict mode has, bounds filled or not."""
+    prompts = load_prompts()
+    for schema in (
+        prompts.schema("write_questions", WRITE),
+        prompts["write_questions"].schema,
+        prompts["judge"].schema,
+        prompts["compare"].schema,
+    ):
+        assert schema is not None
+        assert set(keywords(schema)) <= STRICT
 
 
 def test_a_folder_overrides_single_files(tmp_path: Path) -> None:
@@ -69,6 +183,9 @@ def test_a_system_message_is_part_of_what_uses_it(tmp_path: Path) -> None:
         ("judge", "---\nname: judge\nsystem: [system]\n---\nx", "`system` is a name"),
         ("judge", "---\nname: judge\ntakes: {1: x}\n---\nx", "`takes` maps inputs"),
         ("judge", "---\nname: judge\ngives: json\n---\nx", "`gives` is `text` or a JSON schema"),
+        ("judge", "---\nname: judge\ngives: {type: array}\n---\nx", "`gives` is an object with `properties`"),
+        ("judge", JUDGE.replace("text", LOOSE), "`gives.properties.a` is an object with `properties`"),
+        ("judge", JUDGE.replace("text", BOUND), "`gives` has `votes` for a bound"),
         ("judge", JUDGE + "{% include 'answer' %}", "stands in one file"),
         ("judge", JUDGE + "{{ question | shout }}", "line 6: No filter named 'shout'"),
         ("system", "---\nname: system\nsystem: judge\n---\nx", "it takes no inputs"),

@@ -6,37 +6,43 @@ from typing import Any
 import pytest
 
 from longhop.engines import Choice, Completion, Request
+from longhop.engines.scripted import ScriptedEngine
 from longhop.errors import Refused
 from longhop.inference import Inference
+from longhop.markup import document_header, render_document
 from longhop.recipe import ChecksConfig, QuestionsConfig
 from longhop.records import Context, ContextDocument, Question, Rejection, make_id
-from longhop.stages.questions import choose_passages, locate, write_questions
+from longhop.stages.questions import _wanted, choose_passages, locate, write_questions
 
 FIRST = (
     "Nobody knew it then.\nInes Halvorsen memorised every rock of the sound by tasting the mud on the lead.\nShe slept."
 )
 SECOND = "Ines Halvorsen paid 340 crowns.\nTobias Reeve paid 290 crowns."
-TEXT = f"{FIRST}\n\n{SECOND}\n\n"
-CONTEXT = Context(
-    context_id="c",
-    split="train",
-    target_tokens=64,
-    n_tokens=40,
-    text=TEXT,
-    documents=[
-        ContextDocument(
-            document_id=name,
-            kind="book",
-            title=name,
-            source=name,
-            license=None,
-            start=TEXT.index(body),
-            end=TEXT.index(body) + len(body),
-            n_tokens=20,
+
+
+def rendered(*documents: tuple[str, str]) -> Context:
+    text, rows = "", []
+    for title, body in documents:
+        start = len(text) + len(document_header(title, "book"))
+        text += render_document(title, "book", body)
+        rows.append(
+            ContextDocument(
+                document_id=title,
+                kind="book",
+                title=title,
+                source=title,
+                license=None,
+                start=start,
+                end=start + len(body),
+                n_tokens=20,
+            )
         )
-        for name, body in (("pilot", FIRST), ("ledger", SECOND))
-    ],
-)
+    return Context(context_id="c", split="train", target_tokens=64, n_tokens=40, text=text, documents=rows)
+
+
+CONTEXT = rendered(("pilot", FIRST), ("ledger", SECOND))
+RENDERED = rendered(("A & B", FIRST), ("ledger", SECOND))
+TEXT = CONTEXT.text
 REPLY: dict[str, Any] = {
     "kind": "bridge",
     "steps": [
@@ -60,31 +66,28 @@ REPLY: dict[str, Any] = {
 }
 
 
-class Writer:
-    """Replies with fixed content."""
+class Writer(ScriptedEngine):
+    """Replies with fixed contents, one after the other, the last again and again."""
 
-    model = "writer"
+    def __init__(self, *contents: str, finish_reason: str = "stop") -> None:
+        def reply(_: Request) -> Completion:
+            content = contents[min(len(self.requests), len(contents)) - 1]
+            if content == "refuse":
+                raise Refused("too_long", "9 of 8 tokens")
+            return Completion(choices=(Choice(content=content, finish_reason=finish_reason, n_tokens=5),))
 
-    def __init__(self, content: str, finish_reason: str = "stop") -> None:
-        self.content = content
-        self.finish_reason = finish_reason
-        self.sent: list[Request] = []
+        super().__init__(reply, model="writer")
 
-    def key(self, request: Request) -> str:
-        return str(request.inputs)
 
-    async def complete(self, request: Request) -> Completion:
-        self.sent.append(request)
-        if self.content == "refuse":
-            raise Refused("too_long", "9 of 8 tokens")
-        return Completion(choices=(Choice(content=self.content, finish_reason=self.finish_reason, n_tokens=5),))
+def run(writer: Writer, context: Context = CONTEXT, **config: Any) -> list[Question | Rejection]:
+    off = ChecksConfig(closed_book=0, single_document=False, answerable=False)
+    engine = Inference(writer)
+    settings = QuestionsConfig(**{"per_context": 1, **config})
+    return list(write_questions([context], settings, off, engine, engine, len, seed=1))
 
 
 def write(content: str, per_context: int = 1, **writer: str) -> list[Question | Rejection]:
-    off = ChecksConfig(closed_book=0, single_document=False, answerable=False)
-    engine = Inference(Writer(content, **writer))
-    config = QuestionsConfig(per_context=per_context)
-    return list(write_questions([CONTEXT], config, off, engine, engine, len, seed=1))
+    return run(Writer(content, **writer), per_context=per_context)
 
 
 def test_a_reply_becomes_a_question_with_evidence_in_place() -> None:
@@ -114,11 +117,114 @@ def test_a_reply_that_cannot_be_used_is_a_rejection_of_the_context(content: str,
     assert detail in rejection.detail
 
 
-def test_a_reply_that_was_cut_off_is_a_rejection() -> None:
-    """Half a reply is none, even if it parses."""
-    (rejection,) = write(json.dumps({"questions": [REPLY]}), finish_reason="length")
+def test_of_a_reply_that_was_cut_off_the_finished_questions_are_kept() -> None:
+    """What was begun is left out, and the context's row says why there are fewer."""
+    whole = json.dumps({"questions": [REPLY, {**REPLY, "answer": "290"}]})
+    question, rejection = sorted(
+        write(whole[:-40], per_context=2, finish_reason="length"), key=lambda row: type(row).__name__
+    )
+    assert isinstance(question, Question)
+    assert isinstance(rejection, Rejection)
+    assert (question.reference_answer, rejection.reason) == ("340", "fewer_questions")
+    assert rejection.detail == "asked for 2 questions, got 1: the reply was cut off after 5 tokens"
+
+
+def test_a_reply_that_was_cut_off_before_a_question_was_finished_is_a_rejection() -> None:
+    """Half a question is none, even if it parses."""
+    (rejection,) = write(json.dumps({"questions": [REPLY]})[:-3], finish_reason="length")
     assert isinstance(rejection, Rejection)
     assert rejection.reason == "cut_reply"
+    assert "cut off after 5 tokens" in rejection.detail
+
+
+def test_a_bad_reply_is_asked_for_once_more() -> None:
+    """With what was wrong, another seed, the same beginning; a good reply is asked for once."""
+    writer = Writer("Here is a question: who?", json.dumps({"questions": [REPLY]}))
+    (question,) = run(writer)
+    assert isinstance(question, Question)
+    first, second = writer.requests
+    assert second.inputs["reply"] == "Here is a question: who?"
+    assert "JSON" in second.inputs["problem"]
+    assert {**second.inputs, **first.inputs} == second.inputs
+    assert (second.affinity, second.seed != first.seed) == (first.affinity, True)
+    good = Writer(json.dumps({"questions": [REPLY]}))
+    run(good)
+    assert len(good.requests) == 1
+
+
+def test_a_writer_that_says_that_there_are_no_questions_is_not_asked_again() -> None:
+    """An empty list is an answer."""
+    writer = Writer('{"questions": []}')
+    (rejection,) = run(writer)
+    assert isinstance(rejection, Rejection)
+    assert (rejection.reason, len(writer.requests)) == ("fewer_questions", 1)
+
+
+def test_a_refusal_when_asked_again_leaves_the_first_reply_as_the_reason() -> None:
+    """With the refusal behind it."""
+    (rejection,) = run(Writer("no json", "refuse"))
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason == "malformed_reply"
+    assert "too_long: 9 of 8 tokens" in rejection.detail
+    assert rejection.detail.endswith("'no json'")
+
+
+def test_a_bad_question_discards_no_good_one() -> None:
+    """And is named in the context's row."""
+    rows = write(json.dumps({"questions": [{"kind": "bridge", "question": "?"}, REPLY]}), per_context=2)
+    assert [type(row).__name__ for row in rows] == ["Rejection", "Question"]
+    assert isinstance(rows[0], Rejection)
+    assert rows[0].detail == "asked for 2 questions, got 1: question 1: `steps` is missing"
+
+
+def test_a_whole_context_stands_in_the_prompt_as_it_is() -> None:
+    """The same text that `answer` sends; passages are wrapped in the same markup."""
+    writer = Writer(json.dumps({"questions": [REPLY]}))
+    run(writer, RENDERED, scope="context")
+    run(writer, RENDERED, scope="passages")
+    whole, passages = (request.inputs for request in writer.requests)
+    assert whole["context"] == RENDERED.text
+    assert passages["context"] == RENDERED.text, "short documents stand whole among the passages"
+    assert [document["title"] for document in whole["documents"]] == ["A & B", "ledger"]
+
+
+def test_documents_without_a_telling_passage_are_not_numbered() -> None:
+    """The writer sees 1 and 2; the second of them is the third of the context."""
+    filler = "\n\n".join(f"nothing at all happens in paragraph {n} of it." for n in range(900))
+    context = rendered(("pilot", FIRST), ("filler", filler), ("ledger", SECOND))
+    writer = Writer(json.dumps({"questions": [REPLY]}))
+    off = ChecksConfig(closed_book=0, single_document=False, answerable=False)
+    engine = Inference(writer)
+    rows = write_questions(
+        [context], QuestionsConfig(per_context=1), off, engine, engine, lambda text: len(text.split()), seed=1
+    )
+    (question,) = rows
+    assert isinstance(question, Question)
+    shown = writer.requests[0].inputs["documents"]
+    assert [(document["number"], document["title"]) for document in shown] == [(1, "pilot"), (2, "ledger")]
+    assert [evidence.document_id for evidence in question.evidence] == ["pilot", "ledger"]
+
+
+def test_every_kind_is_asked_for_by_its_weight() -> None:
+    """Exactly where the numbers come out even; else by chance, the same for a context each time."""
+    writer = Writer(json.dumps({"questions": [REPLY]}))
+    run(writer, per_context=8, kinds={"bridge": 3, "comparison": 1})
+    assert writer.requests[0].inputs["wanted"] == {"bridge": 6, "comparison": 2}
+    drawn = [_wanted({"bridge": 3, "comparison": 1}, 1, seed) for seed in range(400)]
+    assert 60 < sum(wanted == {"comparison": 1} for wanted in drawn) < 140
+    assert drawn == [_wanted({"bridge": 3, "comparison": 1}, 1, seed) for seed in range(400)]
+    assert all(sum(_wanted({"a": 0.3, "b": 1.7, "c": 5}, n, n).values()) == n for n in range(1, 40))
+
+
+@pytest.mark.parametrize("document", [2, 9, "the ledger of the pilots", "Document 2"])
+def test_a_quote_with_a_wrong_number_is_found_where_it_stands_word_for_word(document: int | str) -> None:
+    """If that is one place only: a number is easily mistaken, a sentence is not."""
+    step = {**REPLY["steps"][0], "evidence": [{"document": document, "quote": FIRST.splitlines()[1]}]}
+    (question,) = write(json.dumps({"questions": [{**REPLY, "steps": [step, REPLY["steps"][1]]}]}))
+    assert isinstance(question, Question)
+    assert question.accepted
+    assert question.evidence[0].document_id == "pilot"
+    assert TEXT[question.evidence[0].start : question.evidence[0].end] == FIRST.splitlines()[1]
 
 
 def test_fewer_questions_than_asked_are_said() -> None:

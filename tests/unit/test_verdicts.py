@@ -209,12 +209,29 @@ def test_the_order_of_traces_does_not_matter(*, must_match: bool) -> None:
         ("equal: no", False),
         ("It is not true that they are equal.", None),
         ("true or false", None),
-        ('{"equal": "true"}', None),
+        ('{"equal": "true"}', True),
+        ("{'equal': False}", False),
+        ('{\n  "equal": true\n}', True),
+        ('{"reason": "both {1, 2}", "equal": false}', False),
+        ("**True**", True),
+        ("Equal: **false**.", False),
+        ('"yes"', True),
+        ('They mean the same.\n\n{"equal": true}', True),
+        ('{"equal": false}\n\nThe dates differ.', False),
+        ('Thus:\n```json\n{"equal": true}\n```', True),
+        ('<think>{"equal": true}', None),
+        ('Reply with {"equal": true} or {"equal": false}', None),
+        ('{"equal": true}\nor\n{"equal": false}', None),
+        ('It is not {"equal": true}', None),
+        ('{"equal": null}', None),
+        ('{"equal": tr', None),
+        ("[true]", None),
+        ("1", None),
         ("", None),
     ],
 )
-def test_a_verdict_is_read_whole_or_not_at_all(content: str, *, verdict: bool | None) -> None:
-    """A search for a word anywhere would find the true of "not true"."""
+def test_a_verdict_is_read_by_itself_or_not_at_all(content: str, *, verdict: bool | None) -> None:
+    """As the whole reply, or as JSON on lines of its own: a search for a word would find the true of "not true"."""
     assert read_verdict(content) is verdict
 
 
