@@ -196,9 +196,8 @@ def targets(count: int = 300, servers: int = 8, workers: int = 8) -> None:
                 for name in server.stats().contexts:
                     seen[name] = seen.get(name, 0) + 1
         twice = sum(times > 1 for times in seen.values())
-        print(
-            f"targets, {way}: {wall:.1f} s, ideal {ideal:.1f} s: {wall / ideal:.2f}; {twice} contexts on several servers"
-        )
+        said = f"{wall:.1f} s, ideal {ideal:.1f} s: {wall / ideal:.2f}"
+        print(f"targets, {way}: {said}; {twice} contexts on several servers")
 
 
 def faults() -> None:

@@ -154,6 +154,14 @@ class Folder:
         """Write a JSON file whole."""
         self.write_bytes(name, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
 
+    def sizes(self, name: str) -> dict[str, int]:
+        """Bytes of each file below a folder, by its name there; nothing where there is no such folder."""
+        place = self.path_of(name)
+        with explained(self.url_of(name), "read"):
+            found = self._fs.find(place, detail=True) if self._fs.exists(place) else {}
+        start = len(self._fs._strip_protocol(place)) + 1  # noqa: SLF001 - what `find` gives
+        return {path[start:]: int(info["size"]) for path, info in sorted(found.items())}
+
     def stamp(self, name: str) -> str | None:
         """Changes when the file does; None where there is none."""
         with explained(self.url_of(name), "read"):

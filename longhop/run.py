@@ -223,8 +223,9 @@ class Run:
         parts = self._parts(stage)
         if stage == "dataset":
             examples = self._parts("examples")
-            mine = {"fingerprint": self._manifest.fingerprints["dataset"], "parts": examples}
-            return [examples or 0] if self.folder.read_json("published/current.json") == mine else []
+            current = self.folder.read_json("published/current.json") or {}
+            mine = (self._manifest.fingerprints["dataset"], examples)
+            return [examples or 0] if (current.get("fingerprint"), current.get("parts")) == mine else []
         built = self.folder.parts(stage, self._manifest.fingerprints[stage])
         return [part for part in built if parts is not None and part < parts]
 

@@ -44,16 +44,22 @@ class Dataset(PartTask):
         return self.folder.part_name("published", self.fingerprint, self.part, "rejections")
 
     def complete(self) -> bool:
-        """Whether the folder that stands is this one."""
-        return (
-            self.folder.exists(self.marker)
-            and self.folder.exists("dataset/README.md")
-            and self.folder.read_json("published/current.json") == self._current
+        """Whether the folder that stands is this one, with all of its files."""
+        if not self.folder.exists(self.marker):
+            return False
+        current = self.folder.read_json("published/current.json")
+        if not isinstance(current, dict) or (current.get("fingerprint"), current.get("parts")) != self._mine:
+            return False
+        there = self.folder.sizes("dataset")
+        # People mend the card by hand, and put files beside it; what they cannot mean is that something is gone.
+        return all(
+            there.get(name) == size or (name == "README.md" and there.get(name, 0) > 0)
+            for name, size in current.get("files", {}).items()
         )
 
     @property
-    def _current(self) -> dict[str, Any]:
-        return {"fingerprint": self.fingerprint, "parts": self.part}
+    def _mine(self) -> tuple[str, int]:
+        return self.fingerprint, self.part
 
     def run(self) -> None:
         """Write the folder beside its place and swap it in."""
@@ -68,7 +74,9 @@ class Dataset(PartTask):
                 self.folder.remove("published/current.json")
                 self.folder.publish_folder(target, "dataset")
             self.folder.write_rejections("published", self.fingerprint, self.part, rejections)
-            self.folder.write_json("published/current.json", self._current)
+            files = self.folder.sizes("dataset")
+            current = {"fingerprint": self.fingerprint, "parts": self.part, "files": files}
+            self.folder.write_json("published/current.json", current)
             log.info("%-12s %s examples in %s", "dataset", f"{published:,}", self.folder.url_of("dataset"))
 
     def _write(self, work: Building, target: Path) -> tuple[list[Rejection], int]:
