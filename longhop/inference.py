@@ -12,11 +12,13 @@ that they have. A request that the engine refuses comes back as the `Refused` it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -26,6 +28,9 @@ from longhop.errors import EngineError, Refused
 
 __all__ = ["Inference"]
 
+T = TypeVar("T")
+
+_END_SECONDS = 5.0
 _WINDOW = 16
 """Answers that wait for an earlier one, in multiples of the concurrency."""
 _MANY = 20
@@ -48,7 +53,7 @@ class Inference:
         self._completions = completions
         self._concurrency = concurrency
         self._answered = answered
-        self._asked = 0
+        self._begun = 0
         self._refused: Counter[str] = Counter()
 
     @property
@@ -66,25 +71,43 @@ class Inference:
             EngineError: The engine can answer nobody, or refuses many alike.
             StorageError: A completion cannot be stored.
         """
-        pending: deque[_Pending] = deque()
+        loop = _Loop.get()
         slots = asyncio.Semaphore(self._concurrency)
         # Twice the concurrency, so that no slot waits for a request that is still being made. Only those without an
         # answer count: a slow one at the head would leave the others' slots idle.
         room = threading.Semaphore(2 * self._concurrency)
-        loop = _Loop.get()
+        pending: deque[Future[Completion | Refused]] = deque()
+        broken: Future[None] = Future()
+        """What concerns everyone, as soon as anyone has met it."""
+
+        def ended(answer: Future[Completion | Refused]) -> None:
+            room.release()
+            if not answer.cancelled() and (error := answer.exception()) and not broken.done():
+                broken.set_exception(error)
+
+        def first() -> Completion | Refused:
+            if not pending[0].done():
+                either: list[Future[Any]] = [pending[0], broken]
+                wait(either, return_when=FIRST_COMPLETED)
+            if broken.done():
+                broken.result()
+            return pending.popleft().result()
+
         try:
             for request in requests:
+                self._begun += 1
+                if broken.done():
+                    broken.result()
                 while pending and (pending[0].done() or len(pending) >= _WINDOW * self._concurrency):
-                    yield pending.popleft().result()
+                    yield first()
                 while not room.acquire(timeout=0.1):
-                    if pending[0].done():
-                        yield pending.popleft().result()
-                pending.append(loop.submit(self._answer(request, slots), room.release))
+                    if pending[0].done() or broken.done():
+                        yield first()
+                pending.append(loop.submit(self._answer(request, slots), ended))
             while pending:
-                yield pending.popleft().result()
+                yield first()
         finally:
-            for answer in pending:
-                answer.cancel()
+            loop.end(pending)
 
     async def _answer(self, request: Request, slots: asyncio.Semaphore) -> Completion | Refused:
         key = self._engine.key(request)
@@ -92,7 +115,6 @@ class Inference:
         missing = [seed for seed in range(request.seed, request.seed + request.samples) if seed not in found]
         pieces = [self._ask(request, key, seeds, found, slots) for seeds in self._pieces(missing)]
         refused = [outcome for outcome in await _all_of(pieces) if outcome is not None]
-        self._asked += 1
         if refused:
             self._note_refused(request, refused[0])
             return refused[0]
@@ -139,9 +161,10 @@ class Inference:
         """Many requests that are refused alike are no matter of single ones."""
         self._refused[refused.reason] += 1
         count = self._refused[refused.reason]
-        if count >= _MANY and count > _MANY_SHARE * self._asked:
+        # Of those that were begun: the refused ones are often the first to come back.
+        if count >= _MANY and count > _MANY_SHARE * self._begun:
             raise EngineError(
-                f"{self.model}: {count:,} of {self._asked:,} requests (prompt `{request.prompt}`) were refused alike, "
+                f"{self.model}: {count:,} of {self._begun:,} requests (prompt `{request.prompt}`) were refused alike, "
                 f"{refused.reason}: {refused.detail}"
             )
 
@@ -167,6 +190,8 @@ class _Loop:
     """
 
     _mine: _Loop | None = None
+    _inherited: ClassVar[list[_Loop]] = []
+    """Of the process that this one was forked from: kept as they are, since their connections are in use there."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -177,31 +202,27 @@ class _Loop:
     @classmethod
     def get(cls) -> _Loop:
         """The loop of this process; a fork inherits the object, and not the thread."""
-        if cls._mine is None or cls._mine.pid != os.getpid():
+        if cls._mine is not None and cls._mine.pid != os.getpid():
+            cls._inherited.append(cls._mine)
+            cls._mine = None
+        if cls._mine is None:
             cls._mine = cls()
         return cls._mine
 
-    def submit(self, work: Coroutine[Any, Any, Completion | Refused], ended: Callable[[], None]) -> _Pending:
-        return _Pending(self._loop, work, ended)
+    def submit(self, work: Coroutine[Any, Any, T], ended: Callable[[Future[T]], None]) -> Future[T]:
+        """Do something in the loop, and say when it has ended or was given up."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        future.add_done_callback(ended)
+        return future
 
+    def end(self, pending: Collection[Future[Any]]) -> None:
+        """Give up what is under way, and wait until it has let go of what it held."""
+        given_up = [future.cancel() for future in pending if not future.done()]
+        if given_up and self.pid == os.getpid() and threading.current_thread() is not self._thread:
+            with contextlib.suppress(TimeoutError):
+                asyncio.run_coroutine_threadsafe(self._settled(), self._loop).result(_END_SECONDS)
 
-class _Pending:
-    """An answer that is waited for from another thread."""
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        work: Coroutine[Any, Any, Completion | Refused],
-        ended: Callable[[], None],
-    ) -> None:
-        self._future = asyncio.run_coroutine_threadsafe(work, loop)
-        self._future.add_done_callback(lambda _: ended())
-
-    def done(self) -> bool:
-        return self._future.done()
-
-    def result(self) -> Completion | Refused:
-        return self._future.result()
-
-    def cancel(self) -> None:
-        self._future.cancel()
+    async def _settled(self) -> None:
+        cancelled = [task for task in asyncio.all_tasks() if task.cancelling()]
+        if cancelled:
+            await asyncio.wait(cancelled)

@@ -4,11 +4,12 @@
     ...     reply = await send(target, …)
 
 - A context's first request goes to the server with the fewest tokens in flight; the others follow it there while it is
-  well, since its prompt is cached there.
+  well, since its prompt is cached there. They wait for it where it is overloaded.
 - No more contexts are in flight on a server than its cache holds, where its size is known: a context that is evicted
   between two of its requests is computed twice.
-- A server that says that it is overloaded is sent less, and more again with each answer; one that fails is left alone
-  for a while, twice as long each time; its contexts move.
+- A server that says that it is overloaded is sent less, and more again with each answer, and nothing before the time
+  that it names. One that fails is left alone for a while, then tried with one request, and left alone for twice as long
+  where that fails, too; its contexts move.
 
 All of this is the machine's, not the process's: see `longhop.engines.ledger`.
 """
@@ -16,21 +17,28 @@ All of this is the machine's, not the process's: see `longhop.engines.ledger`.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Sequence
+import logging
+import math
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from longhop.engines.ledger import Ledger, Slot, State
-from longhop.errors import EngineError
+from longhop.engines.ledger import LONGEST_SILENCE, Health, Ledger, Slot, State, now
+from longhop.errors import EngineError, StorageError
 
 __all__ = ["LONG_TOKENS", "Dispatcher"]
+
+log = logging.getLogger("longhop")
 
 LONG_TOKENS = 2048
 """From here on a prompt is worth its place in a cache."""
 GIVE_UP_SECONDS = 300.0
-"""How long all servers may fail before the build ends; a tenth of it where none has answered yet."""
-_POLL_SECONDS = 0.02
+"""How long all servers may fail before the build ends; a tenth of it where none has answered within an hour."""
+_POLL_SECONDS = 0.01
+_LOOK_SECONDS = 0.5
+"""How often to look even where no other process has changed anything: one may have been killed."""
+_OVERLOADED_SECONDS = 0.2
+"""How long nothing is sent to a server that is overloaded and does not say how long."""
 _MOST_SILENT_SECONDS = 60.0
 _FAILURES = 3
 """Failures one after another until a server is left alone."""
@@ -38,7 +46,7 @@ _FREE_SHARE = 0.9
 """Of a cache, what prompts may take; the rest is for what is generated."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Waiting:
     affinity: str
     tokens: int
@@ -53,13 +61,16 @@ class Dispatcher:
         self._concurrency = concurrency
         self._ledger = ledger
         self._waiting: list[_Waiting] = []
+        self._back: list[Slot] = []
+        """Slots whose requests have ended, until the ledger knows."""
         self._poll: asyncio.TimerHandle | None = None
-        self._answered = False
-        self._well = time.monotonic()
-        """When a server answered last."""
+        self._look_at = 0.0
+        self._health: dict[str, Health] = {}
+        """As last seen."""
+        self._helpless_since: float | None = None
+        """Since when, or from when on, no server can be asked."""
         self.capacity: dict[str, int] = {}
         """Tokens that a server's cache holds, where that is known."""
-        self.last_failure = ""
 
     @asynccontextmanager
     async def slot(self, affinity: str, tokens: int) -> AsyncIterator[str]:
@@ -71,16 +82,18 @@ class Dispatcher:
 
         Raises:
             EngineError: No server has answered for long.
+            StorageError: The ledger cannot be used.
         """
         waiting = _Waiting(affinity, tokens, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        self._pump()
         try:
+            self._pump()
             slot = await waiting.slot
         except BaseException:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
-            elif waiting.slot.done() and not waiting.slot.cancelled() and waiting.slot.exception() is None:
+            # It may have been given the slot, and cancelled before it knew.
+            if waiting.slot.done() and not waiting.slot.cancelled() and waiting.slot.exception() is None:
                 self._give_back(waiting.slot.result())
             raise
         try:
@@ -88,135 +101,224 @@ class Dispatcher:
         finally:
             self._give_back(slot)
 
+    # What servers do
+
     def answered(self, target: str) -> None:
         """A server has answered a request."""
-        self._answered, self._well = True, time.monotonic()
-        with self._ledger.open() as state:
-            health = state.health(target, self._concurrency)
-            if health.failures or health.most < self._concurrency:
-                health.most = min(health.most + max(1 / health.most, 0.05 * health.most), self._concurrency)
-                health.failures, health.silent_until = 0, 0.0
-                state.put_health(target, health)
+        known = self._health.get(target)
+        well = known is not None and not known.failures and known.most >= self._concurrency
+        if well and known is not None and known.answered is not None and now() - known.answered < 1:
+            return  # nothing that anybody needs to know
+
+        def note(health: Health, _: State) -> None:
+            health.most = min(health.most + max(1 / health.most, 0.05 * health.most), self._concurrency)
+            if health.failures >= _FAILURES:
+                health.silent_until = 0.0  # a time that the server named for itself stays
+            health.failures, health.answered = 0, now()
+
+        self._note(target, note)
 
     def overloaded(self, target: str, said: str, retry_after: float | None) -> None:
         """A server does not take more now."""
-        self.last_failure = said
-        with self._ledger.open() as state:
-            health, now = state.health(target, self._concurrency), time.time()
-            if now >= health.silent_until:  # else this answers a request that was sent before it was known
-                health.most = max(1.0, 0.7 * health.most)
-                health.silent_until = now + min(retry_after or 0.2, _MOST_SILENT_SECONDS)
-                state.put_health(target, health)
+
+        def note(health: Health, state: State) -> None:
+            health.said = said
+            if now() >= health.silent_until:  # else this answers a request that was sent before it was known
+                health.most = max(1.0, 0.7 * min(health.most, state.in_flight(target)))
+                wait = retry_after if retry_after is not None and math.isfinite(retry_after) else 0.0
+                health.silent_until = now() + min(max(wait, _OVERLOADED_SECONDS), LONGEST_SILENCE)
+
+        self._note(target, note)
 
     def failed(self, target: str, said: str) -> None:
         """A server has not answered, or with what is no answer."""
-        self.last_failure = said
-        with self._ledger.open() as state:
-            health = state.health(target, self._concurrency)
+
+        def note(health: Health, _: State) -> None:
+            health.said = said
+            if now() < health.silent_until:
+                return
             health.failures += 1
             if health.failures >= _FAILURES:
                 health.most = max(1.0, 0.7 * health.most)
-                silent = min(2.0 ** (health.failures - _FAILURES) / 2, _MOST_SILENT_SECONDS)
-                health.silent_until = time.time() + silent
-            state.put_health(target, health)
+                times = min(health.failures - _FAILURES, 30)
+                health.silent_until = now() + min(2.0**times / 2, _MOST_SILENT_SECONDS)
+
+        self._note(target, note)
+
+    def found(self, targets: Iterable[str]) -> None:
+        """Servers were asked what they are, and said it: those that have failed before are tried again at once."""
+
+        def note(health: Health, _: State) -> None:
+            if health.failures >= _FAILURES:
+                health.failures, health.silent_until = 0, 0.0
+
+        for target in targets:
+            self._note(target, note)
+
+    def answered_lately(self) -> bool:
+        """Whether a server has answered anybody within an hour, so that it is worth waiting for."""
+        try:
+            with self._ledger.open() as state:
+                found = [state.health(target, self._concurrency).answered for target in self._targets]
+        except StorageError:
+            return False
+        return any(each is not None and each > now() - LONGEST_SILENCE for each in found)
+
+    def _note(self, target: str, note: Callable[[Health, State], None]) -> None:
+        try:
+            with self._ledger.open() as state:
+                health = state.health(target, self._concurrency)
+                note(health, state)
+                state.put_health(target, health)
+                self._health[target] = health
+        except StorageError as error:  # an answer that has come is not lost for it; who wants a slot is told
+            log.debug("%s", error)
+
+    # Who may go
 
     def _give_back(self, slot: Slot) -> None:
-        with self._ledger.open() as state:
-            state.give_back(slot)
+        self._back.append(slot)
         self._pump()
 
     def _pump(self) -> None:
         """Give slots to those who wait, in their order; who cannot go yet does not hold up the others."""
         self._waiting = [one for one in self._waiting if not one.slot.done()]
-        if not self._waiting:
-            return
         given: list[tuple[_Waiting, Slot]] = []
-        with self._ledger.open() as state:
-            load = _Load(state, self._targets, self._concurrency)
-            for one in self._waiting:
-                if load.full:
-                    break
-                target = self._choose(state, load, one)
-                if target is None:
-                    continue
-                given.append((one, state.take(target, one.affinity, one.tokens)))
-                load.add(target, one.affinity, one.tokens)
-                if one.tokens >= LONG_TOKENS:
-                    state.put_place(one.affinity, target)
+        load = None
+        try:
+            with self._ledger.open() as state:
+                for slot in self._back:
+                    state.give_back(slot)
+                if self._waiting:
+                    load = _Load(state, self._targets, self._concurrency)
+                    given = list(self._allotted(state, load))
+        except StorageError as error:
+            self._end(error)
+            return
+        self._back = []
         for one, slot in given:
             self._waiting.remove(one)
             one.slot.set_result(slot)
-        if self._waiting:
-            self._end_if_hopeless(load)
-            self._look_again()
+        if load is not None:
+            self._health = load.health
+            if self._waiting:
+                self._end_if_hopeless(load)
+                self._look_at = min(now() + _LOOK_SECONDS, *(each.silent_until for each in load.silent), math.inf)
+                self._look_again()
+
+    def _allotted(self, state: State, load: _Load) -> Iterable[tuple[_Waiting, Slot]]:
+        for one in self._waiting:
+            if load.full:
+                return
+            target = self._choose(state, load, one)
+            if target is None:
+                continue
+            yield one, state.take(target, one.affinity, one.tokens)
+            load.add(target, one.affinity, one.tokens)
+            if _has_place(one):
+                state.put_place(one.affinity, target)
 
     def _choose(self, state: State, load: _Load, one: _Waiting) -> str | None:
-        ready = [target for target in self._targets if load.takes(target)]
-        place = state.place(one.affinity) if one.tokens >= LONG_TOKENS else None
-        if place in self._targets and not load.is_silent(place):
-            ready = [place] if place in ready else []
-        fitting = [target for target in ready if load.fits(target, one.affinity, one.tokens, self.capacity.get(target))]
+        place = state.place(one.affinity) if _has_place(one) else None
+        stays = place in self._targets and not load.fails(place)
+        fitting = [
+            target
+            for target in ([place] if stays and place is not None else self._targets)
+            if load.takes(target) and load.fits(target, one.affinity, one.tokens, self.capacity.get(target))
+        ]
         return min(fitting, key=lambda target: (load.tokens(target), load.requests(target))) if fitting else None
 
     def _look_again(self) -> None:
-        """Other processes give slots back, too, and time passes for those that are left alone."""
-        if self._poll is None:
+        """Other processes give slots back, too, and time passes for servers that are left alone."""
+        if self._poll is None and self._waiting:
+            self._poll = asyncio.get_running_loop().call_later(_POLL_SECONDS, self._look)
 
-            def look() -> None:
-                self._poll = None
+    def _look(self) -> None:
+        self._poll = None
+        try:
+            if self._ledger.changed() or now() >= self._look_at:
                 self._pump()
-
-            self._poll = asyncio.get_running_loop().call_later(_POLL_SECONDS, look)
+            else:
+                self._look_again()
+        except StorageError as error:
+            self._end(error)
 
     def _end_if_hopeless(self, load: _Load) -> None:
-        if any(load.requests(target) or not load.is_silent(target) for target in self._targets):
+        if not load.is_helpless:
             return
-        patience = GIVE_UP_SECONDS if self._answered else GIVE_UP_SECONDS / 10
-        if time.monotonic() - self._well > patience:
-            error = EngineError(f"no server answers: {self.last_failure}; what was answered is kept, build again")
-            for one in self._waiting:
-                if not one.slot.done():
-                    one.slot.set_exception(error)
-            self._waiting = []
+        answered = max((each.answered for each in load.health.values() if each.answered is not None), default=-math.inf)
+        if self._helpless_since is None or answered > self._helpless_since:
+            # A time that a server names is waited for, before patience ends.
+            self._helpless_since = max(now(), min(each.silent_until for each in load.silent))
+        patience = GIVE_UP_SECONDS if answered > now() - LONGEST_SILENCE else GIVE_UP_SECONDS / 10
+        if now() - self._helpless_since > patience:
+            said = "; ".join(dict.fromkeys(each.said for each in load.health.values() if each.said))
+            self._end(EngineError(f"no server answers: {said}; what was answered is kept, build again"))
+
+    def _end(self, error: Exception) -> None:
+        for one in self._waiting:
+            if not one.slot.done():
+                one.slot.set_exception(error)
+        self._waiting = []
+
+
+def _has_place(one: _Waiting) -> bool:
+    return bool(one.affinity) and one.tokens >= LONG_TOKENS
 
 
 class _Load:
-    """What is in flight, by server."""
+    """What is in flight, by server, and how they do."""
 
     def __init__(self, state: State, targets: Sequence[str], concurrency: int) -> None:
         self._room = concurrency
         self._requests = dict.fromkeys(targets, 0)
+        self._tokens = dict.fromkeys(targets, 0)
         self._contexts: dict[str, dict[str, int]] = {target: {} for target in targets}
-        self._short = dict.fromkeys(targets, 0)
-        self._health = {target: state.health(target, concurrency) for target in targets}
-        self._now = time.time()
+        self.health = {target: state.health(target, concurrency) for target in targets}
+        self._now = now()
         for slot in state.slots:
-            if slot.target in self._requests:
-                self.add(slot.target, slot.affinity, slot.tokens)
+            self.add(slot.target, slot.affinity, slot.tokens)
 
     def add(self, target: str, affinity: str, tokens: int) -> None:
+        if target not in self._requests:
+            return
         self._room -= 1
         self._requests[target] += 1
+        contexts = self._contexts[target]
         if tokens >= LONG_TOKENS:  # the requests of a context share its tokens
-            self._contexts[target][affinity] = max(tokens, self._contexts[target].get(affinity, 0))
-        else:
-            self._short[target] += tokens
+            name = affinity or f"\0{len(contexts)}"
+            tokens, contexts[name] = max(0, tokens - contexts.get(name, 0)), max(tokens, contexts.get(name, 0))
+        self._tokens[target] += tokens
 
     @property
     def full(self) -> bool:
         return self._room <= 0
 
+    @property
+    def silent(self) -> list[Health]:
+        """Servers that are sent nothing now."""
+        return [each for each in self.health.values() if each.silent_until > self._now]
+
+    @property
+    def is_helpless(self) -> bool:
+        """Whether nothing is in flight and nothing can be sent."""
+        return not any(self._requests.values()) and len(self.silent) == len(self.health)
+
     def requests(self, target: str) -> int:
         return self._requests[target]
 
     def tokens(self, target: str) -> int:
-        return sum(self._contexts[target].values()) + self._short[target]
+        return self._tokens[target]
 
-    def is_silent(self, target: str) -> bool:
-        return self._health[target].silent_until > self._now
+    def fails(self, target: str | None) -> bool:
+        """Whether a server is left alone because it does not answer; one that is overloaded comes back soon."""
+        health = self.health.get(target or "")
+        return health is not None and health.failures >= _FAILURES and health.silent_until > self._now
 
     def takes(self, target: str) -> bool:
-        return not self.is_silent(target) and self._requests[target] < max(1, int(self._health[target].most))
+        health = self.health[target]
+        most = max(1, int(health.most)) if health.failures < _FAILURES else 1
+        return health.silent_until <= self._now and self._requests[target] < most
 
     def fits(self, target: str, affinity: str, tokens: int, capacity: int | None) -> bool:
         contexts = self._contexts[target]

@@ -56,7 +56,8 @@ class EqualSamples:
         if len(set(said)) > 1:
             self._in_a_row = 0
             return completion
-        if completion.choices[0].n_tokens < _SHORT_TOKENS:
+        first = completion.choices[0]
+        if (first.n_tokens or len(" ".join(said[0]).split())) < _SHORT_TOKENS:  # some servers count no tokens
             return completion
         self._suspected[key] = said[0]
         return msgspec.structs.replace(completion, choices=completion.choices[:1])

@@ -8,34 +8,45 @@
 One small SQLite file in the work folder, so that N workers act as one: the concurrency of a recipe is that of the
 machine, a context's requests follow one another to the server that has it cached, and all leave one alone that fails.
 Slots of processes that are gone are given back. Nothing in it has to survive: it may be deleted at any time.
+
+Times are those of `now`, a clock that all processes of a machine share and that nobody sets.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from longhop.errors import StorageError
 
-__all__ = ["Health", "Ledger", "Slot", "State"]
+__all__ = ["LONGEST_SILENCE", "Health", "Ledger", "Slot", "State", "now"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS slots
-    (id INTEGER PRIMARY KEY, engine TEXT, target TEXT, affinity TEXT, tokens INTEGER, pid INTEGER);
+    (id INTEGER PRIMARY KEY, engine TEXT, target TEXT, affinity TEXT, tokens INTEGER, pid INTEGER, born TEXT);
 CREATE TABLE IF NOT EXISTS places
     (engine TEXT, affinity TEXT, target TEXT, used REAL, PRIMARY KEY (engine, affinity)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS health
-    (engine TEXT, target TEXT, most REAL, failures INTEGER, silent_until REAL, PRIMARY KEY (engine, target))
-    WITHOUT ROWID;
+    (engine TEXT, target TEXT, most REAL, failures INTEGER, silent_until REAL, answered REAL, said TEXT,
+    PRIMARY KEY (engine, target)) WITHOUT ROWID;
 """
+_VERSION = 2
+"""Raise it with the schema: a file of another version is begun anew."""
 _PURGE_SECONDS = 1.0
 _PLACE_SECONDS = 3600.0
 """How long a server is thought to have a context that nobody asks about."""
+
+LONGEST_SILENCE = 3600.0
+"""Seconds that a server may ask to be left alone."""
+
+now = time.monotonic
 
 
 @dataclass(frozen=True)
@@ -56,9 +67,14 @@ class Health:
     most: float
     """Requests that it is sent at a time; falls when it is overloaded, rises with each answer."""
     failures: int = 0
-    """Failures one after another."""
+    """Failures one after another; those that come while it is left alone are of requests sent before, and not counted.
+    """
     silent_until: float = 0.0
-    """No request before, in seconds since 1970."""
+    """No request before."""
+    answered: float | None = None
+    """When it answered last."""
+    said: str = ""
+    """What was wrong last."""
 
 
 class State:
@@ -76,11 +92,18 @@ class State:
         ).fetchall()
         return [Slot(*row) for row in rows]
 
+    def in_flight(self, target: str) -> int:
+        """Requests in flight to a server."""
+        (count,) = self._database.execute(
+            "SELECT COUNT(*) FROM slots WHERE engine = ? AND target = ?", (self._engine, target)
+        ).fetchone()
+        return int(count)
+
     def take(self, target: str, affinity: str, tokens: int) -> Slot:
         """Note a request that is about to be sent."""
         cursor = self._database.execute(
-            "INSERT INTO slots (engine, target, affinity, tokens, pid) VALUES (?, ?, ?, ?, ?)",
-            (self._engine, target, affinity, tokens, os.getpid()),
+            "INSERT INTO slots (engine, target, affinity, tokens, pid, born) VALUES (?, ?, ?, ?, ?, ?)",
+            (self._engine, target, affinity, tokens, os.getpid(), _born(os.getpid())),
         )
         assert cursor.lastrowid is not None
         return Slot(cursor.lastrowid, target, affinity, tokens)
@@ -92,37 +115,40 @@ class State:
     def place(self, affinity: str) -> str | None:
         """The server that a context sits on."""
         row = self._database.execute(
-            "SELECT target FROM places WHERE engine = ? AND affinity = ? AND used > ?",
-            (self._engine, affinity, time.time() - _PLACE_SECONDS),
+            "SELECT target FROM places WHERE engine = ? AND affinity = ? AND used BETWEEN ? AND ?",
+            (self._engine, affinity, now() - _PLACE_SECONDS, now()),
         ).fetchone()
         return None if row is None else str(row[0])
 
     def put_place(self, affinity: str, target: str) -> None:
         """A context sits on a server from now on."""
         self._database.execute(
-            "INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", (self._engine, affinity, target, time.time())
+            "INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", (self._engine, affinity, target, now())
         )
 
     def health(self, target: str, most: float) -> Health:
         """How a server does; one that was not asked yet is well and takes `most` requests."""
         row = self._database.execute(
-            "SELECT most, failures, silent_until FROM health WHERE engine = ? AND target = ?", (self._engine, target)
+            "SELECT most, failures, silent_until, answered, said FROM health WHERE engine = ? AND target = ?",
+            (self._engine, target),
         ).fetchone()
-        return Health(min(row[0], most), row[1], row[2]) if row else Health(most)
+        if row is None or max(row[2], row[3] or 0.0) > now() + LONGEST_SILENCE:  # of before the machine was started
+            return Health(most)
+        return Health(min(row[0], most), *row[1:])
 
     def put_health(self, target: str, health: Health) -> None:
         """How it does now."""
         self._database.execute(
-            "INSERT OR REPLACE INTO health VALUES (?, ?, ?, ?, ?)",
-            (self._engine, target, health.most, health.failures, health.silent_until),
+            "INSERT OR REPLACE INTO health VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self._engine, target, health.most, health.failures, health.silent_until, health.answered, health.said),
         )
 
     def purge(self) -> None:
         """Give back what processes hold that are gone, and forget contexts that nobody has asked about for long."""
-        for (pid,) in self._database.execute("SELECT DISTINCT pid FROM slots").fetchall():
-            if not _lives(pid):
-                self._database.execute("DELETE FROM slots WHERE pid = ?", (pid,))
-        self._database.execute("DELETE FROM places WHERE used < ?", (time.time() - _PLACE_SECONDS,))
+        for pid, born in self._database.execute("SELECT DISTINCT pid, born FROM slots").fetchall():
+            if not _lives(pid, born):
+                self._database.execute("DELETE FROM slots WHERE pid = ? AND born = ?", (pid, born))
+        self._database.execute("DELETE FROM places WHERE used NOT BETWEEN ? AND ?", (now() - _PLACE_SECONDS, now()))
 
 
 class Ledger:
@@ -131,7 +157,8 @@ class Ledger:
     def __init__(self, path: Path | None, engine: str) -> None:
         self._path = path
         self._engine = engine
-        self._purged = 0.0
+        self._purged = float("-inf")
+        self._seen = -1
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,39 +167,90 @@ class Ledger:
             )
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=OFF")  # nothing in it has to survive
-            self._database.executescript(_SCHEMA)
+            self._make()
+            weakref.finalize(self, _close, self._database, os.getpid())
         except (sqlite3.Error, OSError) as error:
             raise StorageError(f"{path}: cannot be opened: {error}; choose another folder with --work") from error
 
+    def _make(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version != _VERSION:
+            for table in ("slots", "places", "health"):
+                self._database.execute(f"DROP TABLE IF EXISTS {table}")
+            for statement in _SCHEMA.split(";"):
+                self._database.execute(statement)
+            self._database.execute(f"PRAGMA user_version = {_VERSION}")
+        self._database.execute("COMMIT")
+
     @contextlib.contextmanager
     def open(self) -> Iterator[State]:
-        """Look and change, alone."""
+        """Look and change, alone.
+
+        Raises:
+            StorageError: The file cannot be read or written.
+        """
         try:
             self._database.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise StorageError(f"{self._path}: cannot be used: {error}; delete it and build again") from error
-        try:
             state = State(self._database, self._engine)
-            if time.monotonic() - self._purged > _PURGE_SECONDS:
+            if now() - self._purged > _PURGE_SECONDS:
                 state.purge()
-                self._purged = time.monotonic()
+                self._purged = now()
             yield state
             self._database.execute("COMMIT")
-        except BaseException:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
+        except BaseException as error:
+            with contextlib.suppress(sqlite3.Error):
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise StorageError(f"{self._path}: cannot be used: {error}; delete it and build again") from error
             raise
+
+    def changed(self) -> bool:
+        """Whether another process has changed something since this was asked last; takes no lock.
+
+        Raises:
+            StorageError: The file cannot be read.
+        """
+        try:
+            (version,) = self._database.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error as error:
+            raise StorageError(f"{self._path}: cannot be used: {error}; delete it and build again") from error
+        before, self._seen = self._seen, version
+        return bool(before != version)
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
 
-def _lives(pid: int) -> bool:
+def _close(database: sqlite3.Connection, pid: int) -> None:
+    if pid == os.getpid():  # a fork must not touch what it has inherited
+        database.close()
+
+
+@functools.lru_cache(maxsize=1)
+def _born(pid: int) -> str:
+    """When this process was started, which tells it from a later one of the same number."""
+    return _state_and_birth(pid)[1]
+
+
+def _state_and_birth(pid: int) -> tuple[str, str]:
+    """A process's state and when it was started, in ticks since the machine was; empty where there is no /proc."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "", ""
+    fields = text.rpartition(")")[2].split()  # the name may hold anything
+    return fields[0], fields[19]
+
+
+def _lives(pid: int, born: str) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    state, birth = _state_and_birth(pid)
+    return state != "Z" and birth == born  # a zombie has ended, only nobody has asked how

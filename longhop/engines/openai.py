@@ -16,8 +16,9 @@ import asyncio
 import hashlib
 import logging
 import os
-from collections import OrderedDict
+import time
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,14 @@ import msgspec
 import openai
 
 from longhop.engines import Completion, Request
+from longhop.engines.connections import Connections
 from longhop.engines.dispatch import LONG_TOKENS, Dispatcher
 from longhop.engines.equal_samples import EqualSamples
-from longhop.engines.keys import headers_of, key_of, key_remedy, redacted
+from longhop.engines.keys import headers_of, key_of, key_remedy, redacted, secrets_of
 from longhop.engines.ledger import Ledger
-from longhop.engines.probe import TargetFacts, probe_all
-from longhop.engines.replies import Malformed, read_completion, read_error
+from longhop.engines.lengths import Lengths
+from longhop.engines.probe import TargetFacts, check_alike, nobody, probe_all, probe_one, unreachable
+from longhop.engines.replies import Failure, Malformed, beginning, read_completion, read_error
 from longhop.errors import EngineError, Refused
 from longhop.prompting import Prompts
 from longhop.recipe import EngineConfig
@@ -42,18 +45,17 @@ log = logging.getLogger("longhop")
 _TEMPLATE_TOKENS = 64
 """What a chat template puts around the messages, at most."""
 _ATTEMPTS = 8
-"""How often a request is sent that gets no usable reply while others do."""
+"""How often a request is sent that gets no usable reply while others do; half of it where each takes all its time."""
+_AGAIN_SECONDS = 0.1
+"""After which it is sent again for the first time; twice as long each time."""
 _CUT_SHARE = 0.9
 _CUT_SHARE_OF_WORDS = 0.5
 """A server that counts less than this share of our tokens has cut the prompt; words are the coarser measure."""
 _CUT_TOKENS = 1000
-_CONNECT_SECONDS = 15.0
 _LEAST_SECONDS = 120.0
 _PREFILL_RATE = 200.0
 _DECODE_RATE = 4.0
 """Tokens a second that a slow and busy server does at least, for the time limit of a request."""
-_COUNTED = 64
-_LONG_TEXT = 20_000
 _USUAL_MAX_TOKENS = 4096
 
 
@@ -101,25 +103,25 @@ class OpenAIEngine:
         self._role = role
         self._config = config
         self._prompts = prompts
-        self._count = count
         self._counts_words = counts_words
         self._urls = [url.rstrip("/") for url in urls or config.urls]
         self._key = key_of(role, config, environment)
-        self._headers = headers_of(role, config, environment)
+        headers = headers_of(role, config, environment)
+        self._secrets = secrets_of(self._key, headers)
         self._settings = msgspec.json.encode(sorted(answer_settings(config).items()))
         name = hashlib.sha256(f"{self.model} {sorted(self._urls)}".encode()).hexdigest()[:16]
         ledger = Ledger(work / "inference.sqlite" if work is not None else None, name)
         self._dispatcher = Dispatcher(self._urls, config.concurrency, ledger)
-        self._clients: dict[str, openai.AsyncOpenAI] = {}
+        self._connections = Connections(self._key, headers)
+        self._lengths = Lengths(count)
         self._facts: dict[str, TargetFacts] | None = None
         self._starting: asyncio.Lock | None = None
         self._primed: dict[tuple[str, str], asyncio.Future[None]] = {}
-        self._counted: OrderedDict[str, int] = OrderedDict()
         self._limit_name = "max_tokens"
-        self._without: set[str] = set()
-        """Parameters that the server does not know."""
+        self._without = {name for name, value in config.sampling.items() if value is None}
+        """Parameters that are not sent: the recipe says so, or the server does not take them."""
         self._equal = EqualSamples()
-        self._any_answer = False
+        self._answers = 0
 
     # What is sent
 
@@ -136,16 +138,17 @@ class OpenAIEngine:
         return self._prompts.render(request.prompt, request.inputs)
 
     def _schema(self, request: Request) -> Mapping[str, Any] | None:
-        return request.schema or self._prompts[request.prompt].schema
+        return request.schema or self._prompts.schema(request.prompt, request.inputs)
 
     def _sampling(self, request: Request) -> dict[str, Any]:
         """The stage's sampling, the recipe's over it; a key that is null there is not sent."""
         both = {**request.sampling, **self._config.sampling}
         return {key: value for key, value in both.items() if value is not None}
 
-    def _body(self, request: Request, messages: list[dict[str, str]], samples: int) -> dict[str, Any]:
+    def _body(self, request: Request, samples: int) -> dict[str, Any]:
         sampling = self._sampling(request)
         limit = sampling.pop("max_tokens", None)
+        messages = self._messages(request)
         body: dict[str, Any] = {"model": self._served, "messages": messages, **sampling, "seed": request.seed}
         if limit is not None:
             body[self._limit_name] = limit
@@ -168,72 +171,66 @@ class OpenAIEngine:
             EngineError: The server refuses everyone, or none answers.
         """
         await self._started()
-        messages = self._messages(request)
-        tokens = await self._tokens(request, messages)
+        tokens = await self._lengths.of(self._messages(request), request.inputs)
         self._check_room(request, tokens)
-        singly = self._equal.any_doubt and self._equal.one_by_one(self.key(request))
-        samples = 1 if singly else min(request.samples, self.at_once)
-        unusable = 0
+        unusable, answers = 0, self._answers
         while True:
             try:
                 async with self._dispatcher.slot(request.affinity, tokens) as target:
-                    await self._prime(target, request, messages, tokens)
-                    completion = await self._send(target, self._body(request, messages, samples), tokens)
-            except _Overloaded as passing:
-                await asyncio.sleep(min(passing.wait, 1.0))
+                    await self._known(target)
+                    await self._prime(target, request, tokens)
+                    completion = await self._send(target, self._body(request, self._samples(request)), tokens)
+            except _Passing:
                 continue
             except _Unusable as failure:
                 unusable += failure.counts
-                if unusable >= _ATTEMPTS and self._any_answer:
-                    raise Refused("no_usable_reply", f"{unusable} times: {failure.said}") from failure
-                if unusable >= _ATTEMPTS:
-                    raise EngineError(f"engines.{self._role}: {failure.said}") from failure
-                await asyncio.sleep(min(0.1 * 2**unusable, 5.0))
+                if unusable >= _ATTEMPTS and await self._answers_others(answers):
+                    raise Refused("no_usable_reply", f"asked again and again: {failure.said}") from None
+                await asyncio.sleep(_AGAIN_SECONDS * min(2**unusable, 50))
                 continue
-            except _Renamed:
-                samples = min(samples, self.at_once)
-                continue
-            self._any_answer = True
+            self._answers += 1
             return self._kept(request, completion)
+
+    async def _answers_others(self, before: int) -> bool:
+        """Whether the server has answered others since, or answers now; if not, it is no fault of the request's."""
+        if self._answers == before:
+            test = {"model": self._served, "messages": [{"role": "user", "content": "Say yes."}], self._limit_name: 16}
+            try:
+                async with self._dispatcher.slot("", 0) as target:
+                    await self._send(target, test, 0)
+            except (_Passing, _Unusable, Refused):
+                return False
+        return True
+
+    def _samples(self, request: Request) -> int:
+        singly = self._equal.any_doubt and self._equal.one_by_one(self.key(request))
+        return 1 if singly else min(request.samples, self.at_once)
 
     async def _send(self, target: str, body: dict[str, Any], tokens: int) -> Completion:
         """One request to one server."""
         limit = self._config.timeout or self._time_limit(tokens, body)
+        content = msgspec.json.encode(body)
+        body = {name: value for name, value in body.items() if name != "messages"}  # megabytes are kept once
         try:
-            # The client's own parsing of a reply takes longer than all the rest, so its bytes are asked for.
-            response = await self._client(target).post(
-                "/chat/completions",
-                cast_to=openai.HttpxBinaryResponseContent,
-                content=msgspec.json.encode(body),
-                options={"headers": {"Content-Type": "application/json"}, "timeout": limit},
-            )
-            data = response.content
-        except openai.APITimeoutError as error:
-            raise self._unanswered(target, f"{target}: no reply within {limit:,.0f} s") from error
-        except openai.APIConnectionError as error:
-            raise self._disconnected(target, error) from error
+            data = await self._connections.post(target, content, limit)
+        # None of these is chained: what the client says may repeat the key.
+        except (openai.APIConnectionError, TimeoutError) as error:
+            raise self._disconnected(target, error, limit) from None
         except openai.APIStatusError as error:
-            raise self._refusal(target, error, body) from error
+            raise self._refusal(target, error, body) from None
         except openai.OpenAIError as error:
-            raise self._unanswered(target, f"{target}: {redacted(str(error), self._key)}") from error
+            raise self._unanswered(target, f"{target}: {self._redacted(str(error))}") from None
         try:
             completion = read_completion(data)
         except Malformed as error:
-            raise self._unanswered(target, f"{target}: {error}", counts=1) from error
+            said = f"{error}: {beginning(self._redacted(data.decode('utf-8', 'replace')))}"
+            raise self._unanswered(target, f"{target}: {said}") from None
         self._dispatcher.answered(target)
         self._check_uncut(completion, tokens)
         return completion
 
-    def _client(self, target: str) -> openai.AsyncOpenAI:
-        if target not in self._clients:
-            self._clients[target] = openai.AsyncOpenAI(
-                base_url=target,
-                api_key=self._key or "none",
-                default_headers=self._headers,
-                max_retries=0,
-                timeout=_CONNECT_SECONDS,
-            )
-        return self._clients[target]
+    def _redacted(self, text: str) -> str:
+        return redacted(text, self._secrets)
 
     def _time_limit(self, tokens: int, body: Mapping[str, Any]) -> float:
         generated = body.get(self._limit_name) or _USUAL_MAX_TOKENS
@@ -243,45 +240,54 @@ class OpenAIEngine:
         self._dispatcher.failed(target, said)
         return _Unusable(said, counts)
 
-    def _disconnected(self, target: str, error: openai.APIConnectionError) -> Exception:
-        chain = _causes(error)
-        said = next((str(one) for one in reversed(chain) if str(one)), type(error).__name__)
-        if any("CERTIFICATE_VERIFY_FAILED" in str(one) for one in chain):
-            return EngineError(
-                f"engines.{self._role}: {target}: its certificate is not trusted ({said}); "
-                "set SSL_CERT_FILE to a file with the authority's certificate"
-            )
-        # That nobody answers is told from all servers together, by the dispatcher.
-        return self._unanswered(target, f"{target}: cannot be reached ({said})", counts=int(self._any_answer))
+    def _disconnected(self, target: str, error: openai.APIConnectionError | TimeoutError, limit: float) -> Exception:
+        chain = {type(one).__name__ for one in _causes(error)}
+        if isinstance(error, TimeoutError | openai.APITimeoutError) and "ConnectTimeout" not in chain:
+            return self._unanswered(target, f"{target}: no reply within {limit:,.0f} s", counts=2)  # dear to find out
+        try:
+            said = "no connection" if isinstance(error, TimeoutError) else unreachable(self._role, target, error)
+        except EngineError as untrusted:
+            return untrusted
+        # That nobody is there is no matter of this request; a connection that ends in its middle may be.
+        counts = 0 if chain & {"ConnectError", "ConnectTimeout"} else 1
+        return self._unanswered(target, f"{target}: cannot be reached ({self._redacted(said)})", counts)
 
-    def _refusal(self, target: str, error: openai.APIStatusError, body: dict[str, Any]) -> Exception:
+    def _refusal(self, target: str, error: openai.APIStatusError, sent: dict[str, Any]) -> Exception:
         """What an error status means: that it passes, that this request is at fault, or everyone."""
-        found = read_error(error.status_code, error.response.text, body)
-        said = redacted(found.said, self._key)
+        found = read_error(error.status_code, self._redacted(error.response.text), sent)
+        said = self._redacted(found.said)
         where = f"engines.{self._role}: {target}: HTTP {error.status_code}"
         if found.meaning == "overloaded":
             wait = _seconds(error.response.headers.get("retry-after"))
             self._dispatcher.overloaded(target, f"{target}: HTTP {error.status_code}: {said}", wait)
-            return _Overloaded(wait or 0.2)
+            return _Passing()
         if found.meaning == "broken":
             return self._unanswered(target, f"{target}: HTTP {error.status_code}: {said}")
         self._dispatcher.answered(target)
         if found.meaning == "everyone":
             return EngineError(f"{where}: {said}; {self._remedy(error.status_code)}")
-        if found.meaning == "one_sample" and self.at_once > 1:
-            log.info("engines.%s: the server takes one sample a request (%s)", self._role, said)
+        if found.meaning == "request":
+            return Refused(found.reason, said)
+        if found.parameter in {**self._config.sampling, **self._config.extra_body} and found.meaning != "other_limit":
+            return EngineError(f"{where}: {said}; take `{found.parameter}` out of the engine's settings")
+        if found.meaning == "other_limit" and "max_tokens" in self._config.extra_body:
+            return EngineError(f"{where}: {said}; take `max_tokens` out of extra_body")
+        self._learn(found, said)
+        return _Passing()
+
+    def _learn(self, found: Failure, said: str) -> None:
+        """The server wants requests in other words; several that were sent before it was known say so."""
+        if found.meaning == "one_sample":
+            if self.at_once > 1:
+                log.info("engines.%s: the server takes one sample a request (%s)", self._role, said)
             self.at_once = 1
-            return _Renamed()
-        if found.meaning == "other_limit" and self._limit_name == "max_tokens":
+        elif found.meaning == "other_limit":
             self._limit_name = "max_completion_tokens"
-            return _Renamed()
-        if found.meaning in ("no_schema", "no_seed") and found.parameter not in self._without:
+        elif found.parameter not in self._without:
             self._without.add(found.parameter)
             log.warning(
                 "engines.%s: the server does not take `%s`, so it is left out (%s)", self._role, found.parameter, said
             )
-            return _Renamed()
-        return Refused(found.reason, said)
 
     def _remedy(self, status: int) -> str:
         if status in (401, 403):
@@ -314,35 +320,17 @@ class OpenAIEngine:
             return
         raise EngineError(
             f"engines.{self._role}: the server read {counted:,} tokens of a prompt of {tokens:,}: it has cut it. Start "
-            "it with a longer context (num_ctx, --max-model-len), or set the engine's max_context to what it takes"
+            "it with a longer context (num_ctx, --max-model-len), or set the engine's max_context to what it takes; if "
+            "the model only counts otherwise, name its tokenizer in the engine's `tokenizer`"
         )
 
-    async def _tokens(self, request: Request, messages: list[dict[str, str]]) -> int:
-        """Tokens of the prompt; of long texts, which many requests share, each is counted once."""
-        total = 0
-        long = [text for text in _texts(request.inputs) if len(text) >= _LONG_TEXT]
-        for message in messages:
-            content = message["content"]
-            for text in long:
-                if text in content:
-                    content = content.replace(text, "\n", 1)
-                    total += await self._tokens_of(text)
-            total += self._count(content)
-        return total
-
-    async def _tokens_of(self, text: str) -> int:
-        if text not in self._counted:
-            self._counted[text] = await asyncio.to_thread(self._count, text)
-            while len(self._counted) > _COUNTED:
-                self._counted.popitem(last=False)
-        return self._counted[text]
-
     def _check_room(self, request: Request, tokens: int) -> None:
-        window = self._window
-        wanted = self._sampling(request).get("max_tokens", 0)
+        window, sampling = self._window, self._sampling(request)
+        wanted = sampling.get("max_tokens") or sampling.get("max_completion_tokens") or 0
         if window is not None and tokens + _TEMPLATE_TOKENS + wanted > window:
-            room = f" and max_tokens of {wanted:,}" if wanted else ""
-            raise Refused("too_long", f"a prompt of {tokens:,} tokens{room} do not fit into {window:,}")
+            said = f"a prompt of {tokens:,} tokens"
+            said += f" and max_tokens of {wanted:,} do not fit" if wanted else " does not fit"
+            raise Refused("too_long", f"{said} into {window:,}")
 
     @property
     def _window(self) -> int | None:
@@ -360,14 +348,32 @@ class OpenAIEngine:
             self._starting = asyncio.Lock()
         async with self._starting:
             if self._facts is None:
-                clients = {target: self._client(target) for target in self._urls}
-                facts = await probe_all(self._role, self._config, clients, self._key)
-                self._dispatcher.capacity = {
-                    target: fact.cache_tokens for target, fact in facts.items() if fact.cache_tokens is not None
-                }
-                self._facts = facts
+                clients = {target: self._connections.client(target) for target in self._urls}
+                facts, silent = await probe_all(self._role, self._config, clients, self._secrets, self._served)
+                if not facts and not self._dispatcher.answered_lately():
+                    raise nobody(self._role, silent)
+                self._note(facts)
 
-    async def _prime(self, target: str, request: Request, messages: list[dict[str, str]], tokens: int) -> None:
+    def _note(self, found: dict[str, TargetFacts]) -> None:
+        facts = {**(self._facts or {}), **found}
+        check_alike(self._role, facts)
+        self._facts = facts
+        for target, fact in found.items():
+            if fact.cache_tokens is not None:
+                self._dispatcher.capacity[target] = fact.cache_tokens
+        self._dispatcher.found(found)
+
+    async def _known(self, target: str) -> None:
+        """Ask a server what it is that could not be reached before."""
+        if target in (self._facts or {}):
+            return
+        client = self._connections.client(target)
+        fact = await probe_one(self._role, self._config, target, client, self._secrets, self._served)
+        if isinstance(fact, str):
+            raise self._unanswered(target, fact, counts=0)
+        self._note({target: fact})
+
+    async def _prime(self, target: str, request: Request, tokens: int) -> None:
         """Have a long context computed once before its requests are computed side by side."""
         fact = (self._facts or {}).get(target)
         if tokens < LONG_TOKENS or fact is None or not fact.shares_prefixes or not request.affinity:
@@ -378,27 +384,29 @@ class OpenAIEngine:
             return
         done = self._primed[place] = asyncio.get_running_loop().create_future()
         try:
-            body = self._body(request, messages, 1) | {self._limit_name: 1}
-            body.pop("response_format", None)
-            await self._send(target, body, tokens)
-        except Exception as error:  # noqa: BLE001 - the request itself meets it again, and says so
-            log.debug("%s", error)
+            await self._send(target, self._first(request), tokens)
+        except BaseException as error:
             self._primed.pop(place, None)
+            if not isinstance(error, Exception):
+                raise
+            log.debug("%s", error)  # the request itself meets it again, and says so
         finally:
             if not done.done():
                 done.set_result(None)
 
+    def _first(self, request: Request) -> dict[str, Any]:
+        """A request that has the prompt computed, and little else."""
+        body = self._body(request, 1) | {self._limit_name: 1}
+        body.pop("response_format", None)
+        return body
+
     async def close(self) -> None:
         """Close the connections."""
-        for client in self._clients.values():
-            await client.close()
-        self._clients = {}
+        await self._connections.close()
 
 
-class _Overloaded(Exception):  # noqa: N818 - passes
-    def __init__(self, wait: float) -> None:
-        super().__init__(wait)
-        self.wait = wait
+class _Passing(Exception):  # noqa: N818 - passes
+    """To be asked again: the server was overloaded, or wants the request in other words."""
 
 
 class _Unusable(Exception):  # noqa: N818 - passes
@@ -411,21 +419,6 @@ class _Unusable(Exception):  # noqa: N818 - passes
         """Whether it counts against this request."""
 
 
-class _Renamed(Exception):  # noqa: N818 - passes
-    """The server wants the request in other words."""
-
-
-def _texts(inputs: Any) -> list[str]:
-    """All texts among the inputs of a prompt."""
-    if isinstance(inputs, str):
-        return [inputs]
-    if isinstance(inputs, Mapping):
-        return [text for value in inputs.values() for text in _texts(value)]
-    if isinstance(inputs, list | tuple):
-        return [text for value in inputs for text in _texts(value)]
-    return []
-
-
 def _causes(error: BaseException) -> list[BaseException]:
     chain: list[BaseException] = []
     now: BaseException | None = error
@@ -436,7 +429,14 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def _seconds(retry_after: str | None) -> float | None:
+    """Seconds that a server asks to be left alone, which it may give as a date."""
+    if not retry_after:
+        return None
     try:
-        return float(retry_after) if retry_after else None
+        return float(retry_after)
     except ValueError:
+        pass
+    try:
+        return parsedate_to_datetime(retry_after).timestamp() - time.time()
+    except (ValueError, OverflowError):
         return None

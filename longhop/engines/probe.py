@@ -12,20 +12,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 import openai
 
-from longhop.engines.keys import headers_of, key_of, key_remedy, redacted
+from longhop.engines.connections import Connections
+from longhop.engines.keys import headers_of, key_of, key_remedy, redacted, secrets_of
+from longhop.engines.replies import beginning, refuses_key
 from longhop.errors import EngineError
 from longhop.recipe import EngineConfig
 
-__all__ = ["TargetFacts", "probe", "probe_all"]
+__all__ = ["TargetFacts", "check_alike", "nobody", "probe", "probe_all", "probe_one", "unreachable"]
 
 _SECONDS = 20.0
+_ADDRESSES = "`urls` has addresses such as http://host:8000/v1"
+_CACHE = ("num_gpu_blocks", "block_size")
+_BYTES = openai.HttpxBinaryResponseContent
 
 
 @dataclass(frozen=True)
@@ -55,19 +60,31 @@ class _Models(msgspec.Struct):
 
 
 async def probe_all(
-    role: str, config: EngineConfig, clients: Mapping[str, openai.AsyncOpenAI], secret: str | None
-) -> dict[str, TargetFacts]:
-    """Ask all servers of an engine.
+    role: str, config: EngineConfig, clients: Mapping[str, openai.AsyncOpenAI], secrets: Collection[str], model: str
+) -> tuple[dict[str, TargetFacts], list[str]]:
+    """Ask all servers of an engine for a model: what they are, and of those that cannot be reached why.
 
     Raises:
-        EngineError: A key is wrong, a server has another model, the servers are not alike, or none can be reached.
+        EngineError: A key is wrong, a server has another model, or the servers are not alike.
     """
-    found = await asyncio.gather(*(_probe(role, config, url, client, secret) for url, client in clients.items()))
+    asked = (probe_one(role, config, url, client, secrets, model) for url, client in clients.items())
+    found = await asyncio.gather(*asked)
     facts = {url: fact for url, fact in zip(clients, found, strict=True) if isinstance(fact, TargetFacts)}
-    if not facts:
-        raise EngineError(
-            f"engines.{role}: no server answers: {'; '.join(map(str, found))}; start it, or correct `urls`"
-        )
+    check_alike(role, facts)
+    return facts, [fact for fact in found if isinstance(fact, str)]
+
+
+def nobody(role: str, silent: Sequence[str]) -> EngineError:
+    """What to say where no server can be reached."""
+    return EngineError(f"engines.{role}: no server answers: {'; '.join(silent)}; start it, or correct `urls`")
+
+
+def check_alike(role: str, facts: Mapping[str, TargetFacts]) -> None:
+    """Whether servers are so alike that an answer of one may stand for another's.
+
+    Raises:
+        EngineError: They are not.
+    """
     for name in ("version", "root", "window"):
         values = {getattr(fact, name): url for url, fact in facts.items() if getattr(fact, name) is not None}
         if len(values) > 1:
@@ -75,37 +92,46 @@ async def probe_all(
             raise EngineError(
                 f"engines.{role}.urls: the servers are not alike ({name}: {said}); serve one model on all"
             )
-    return facts
 
 
-async def _probe(
-    role: str, config: EngineConfig, url: str, client: openai.AsyncOpenAI, secret: str | None
+async def probe_one(
+    role: str, config: EngineConfig, url: str, client: openai.AsyncOpenAI, secrets: Collection[str], model: str
 ) -> TargetFacts | str:
-    """What a server is, or why it does not answer."""
+    """What a server is, or why it does not answer.
+
+    Raises:
+        EngineError: A key is wrong, it has another model, or is no such server at all.
+    """
     try:
         data = await _get(client, "/models")
         models = msgspec.json.decode(data, type=_Models)
     except openai.APIStatusError as error:
-        if error.status_code in (401, 403):
+        if refuses_key(error.status_code, error.response.text):
             said = f"engines.{role}: {url}: HTTP {error.status_code}: the key is refused"
             raise EngineError(f"{said}; {key_remedy(config)}") from None
         if error.status_code >= 500:
             return f"{url}: HTTP {error.status_code}"
+        if error.status_code in (404, 405) and await _has_no_chat(client):
+            raise EngineError(
+                f"engines.{role}: {url} has neither /models nor /chat/completions (HTTP {error.status_code}); "
+                f"{_ADDRESSES}"
+            ) from None
         return TargetFacts()  # it has no list of models
     except openai.APIConnectionError as error:
-        return _unreachable(role, url, error)
-    except msgspec.MsgspecError:
+        return f"{url}: {unreachable(role, url, error)}"
+    except TimeoutError:
+        return f"{url}: no reply within {_SECONDS:.0f} s"
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         if not data.lstrip().startswith((b"{", b"[")):
-            beginning = " ".join(data[:80].decode("utf-8", "replace").split())
+            said = beginning(redacted(data.decode("utf-8", "replace"), secrets))
             raise EngineError(
-                f"engines.{role}: {url}/models answers with what is no JSON ({beginning or 'nothing'}); "
-                "`urls` has addresses such as http://host:8000/v1"
+                f"engines.{role}: {url}/models answers with what is no JSON ({said}); {_ADDRESSES}"
             ) from None
         return TargetFacts()
-    mine = next((model for model in models.data if model.id == config.model), None)
+    mine = next((each for each in models.data if each.id == model), None)
     if mine is None and models.data:
-        names = ", ".join(sorted(model.id for model in models.data)[:10])
-        raise EngineError(f"engines.{role}.model: {url} has no model {config.model}; it has {redacted(names, secret)}")
+        names = ", ".join(sorted(each.id for each in models.data)[:10])
+        raise EngineError(f"engines.{role}.model: {url} has no model {model}; it has {redacted(names, secrets)}")
     version, cache, shares = await _vllm(client, url)
     return TargetFacts(
         window=mine.max_model_len if mine else None,
@@ -116,13 +142,24 @@ async def _probe(
     )
 
 
+async def _has_no_chat(client: openai.AsyncOpenAI) -> bool:
+    """Whether an address is not one of a server of this protocol: one that is refuses an empty request in its words."""
+    try:
+        await client.post("/chat/completions", cast_to=_BYTES, content=b"{}", options={"timeout": _SECONDS})
+    except openai.APIStatusError as error:
+        return error.status_code in (404, 405) and "model" not in error.response.text
+    except openai.OpenAIError:
+        return False
+    return False
+
+
 async def _vllm(client: openai.AsyncOpenAI, url: str) -> tuple[str | None, int | None, bool]:
     """Version, tokens of the cache, and whether prefixes are shared, of a server that is vLLM."""
     parts = urlsplit(url)
     place = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/").removesuffix("/v1"), "", ""))
     try:
         metrics = (await _get(client, f"{place}/metrics")).decode("utf-8", "replace")
-    except (openai.OpenAIError, ValueError):
+    except (openai.OpenAIError, ValueError, TimeoutError):
         return None, None, False
     if "vllm:" not in metrics:
         return None, None, False
@@ -131,20 +168,23 @@ async def _vllm(client: openai.AsyncOpenAI, url: str) -> tuple[str | None, int |
     cache = int(blocks[1]) * int(size[1]) if blocks and size else None
     try:
         version = msgspec.json.decode(await _get(client, f"{place}/version"), type=dict[str, str]).get("version")
-    except (openai.OpenAIError, msgspec.MsgspecError):
+    except (openai.OpenAIError, msgspec.MsgspecError, TimeoutError):
         version = None
     return version, cache or None, shares
 
 
-_CACHE = ("num_gpu_blocks", "block_size")
-
-
 async def _get(client: openai.AsyncOpenAI, path: str) -> bytes:
-    reply = await client.get(path, cast_to=openai.HttpxBinaryResponseContent, options={"timeout": _SECONDS})
+    async with asyncio.timeout(_SECONDS):  # the client's own limit is for each piece of a reply
+        reply = await client.get(path, cast_to=_BYTES, options={"timeout": _SECONDS})
     return reply.content
 
 
-def _unreachable(role: str, url: str, error: openai.APIConnectionError) -> str:
+def unreachable(role: str, url: str, error: openai.APIConnectionError) -> str:
+    """Why a connection failed, in the system's words.
+
+    Raises:
+        EngineError: The server's certificate is not trusted, which will not pass.
+    """
     said, now = type(error).__name__, error.__cause__ or error.__context__
     while now is not None:
         said = str(now) or said
@@ -154,24 +194,23 @@ def _unreachable(role: str, url: str, error: openai.APIConnectionError) -> str:
             f"engines.{role}: {url}: its certificate is not trusted ({said}); "
             "set SSL_CERT_FILE to a file with the authority's certificate"
         ) from None
-    return f"{url}: {said}"
+    return said
 
 
 async def probe(role: str, config: EngineConfig, environment: Mapping[str, str]) -> dict[str, TargetFacts]:
     """Ask all servers of an engine that the recipe gives addresses for.
 
     Raises:
-        EngineError: See `probe_all`; or a variable is not set.
+        EngineError: See `probe_all`; or no server can be reached, or a variable is not set.
     """
+    assert config.model is not None
     secret, headers = key_of(role, config, environment), headers_of(role, config, environment)
-    clients = {
-        url.rstrip("/"): openai.AsyncOpenAI(
-            base_url=url.rstrip("/"), api_key=secret or "none", default_headers=headers, max_retries=0, timeout=_SECONDS
-        )
-        for url in config.urls
-    }
+    connections = Connections(secret, headers)
+    clients = {url: connections.client(url) for url in dict.fromkeys(url.rstrip("/") for url in config.urls)}
     try:
-        return await probe_all(role, config, clients, secret)
+        facts, silent = await probe_all(role, config, clients, secrets_of(secret, headers), config.model)
     finally:
-        for client in clients.values():
-            await client.close()
+        await connections.close()
+    if not facts:
+        raise nobody(role, silent)
+    return facts
