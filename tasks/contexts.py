@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 import msgspec
 
 from longhop.errors import CorpusError, StorageError
 from longhop.records import Context, ContextPlan, Document, Plan, Record
-from longhop.stages.contexts import PlannedDocument, plan_contexts, render_contexts
+from longhop.stages.contexts import PlannedDocument, contexts_wanted, plan_contexts, render_contexts, shortfall
 
 from .base import PartTask, log, planned_contexts
 from .building import Building
 from .documents import DocumentPlan, Documents
 
+_SAMPLED_GROUPS = 8  # groups of rows whose texts show how well counts add up
 _CACHED_CHARS = 128 * 1024**2  # documents kept while a part is rendered; books stand in several contexts of it
 
 
@@ -60,16 +62,27 @@ class ContextPlans(PartTask):
             }
         )
         earlier = planned_contexts(self.out, self.fingerprint, self.part)
+        left_out = Counter[str]()
+        for stage, parts in (("documents", work.manifest.growth[step.growth - 1][1]), ("plan", step.growth)):
+            for part in range(parts):
+                if (counts := self.folder.read_counts(stage, work.before(stage), part)) is not None:
+                    left_out.update(counts.rejections)
+        groups = sorted({(part, group) for part, group, _ in places})
+        sample = [
+            str(text)
+            for part, group in groups[:: 1 + len(groups) // _SAMPLED_GROUPS]
+            for text in self.folder.read_table(
+                self.folder.part_name("documents", work.before("documents"), part), ["text"], [group]
+            )["text"].to_pylist()
+        ]
+        splits, rows = recipe.documents.splits, list(documents.values())
         plans = plan_contexts(
-            list(documents.values()), config, recipe.documents.splits, work.tokenizer, recipe.seed, earlier
+            rows, config, splits, work.tokenizer, recipe.seed, earlier, sample=sample, left_out=left_out
         )
         asked, made = sum(config.lengths.values()), len(plans) + len(earlier)
         if not made:
-            shortest = min(config.lengths)
-            raise CorpusError(
-                f"the documents fill no context at all: {len(documents)} documents, the shortest context has "
-                f"{shortest:,} tokens; add documents, or ask for shorter ones in contexts.lengths"
-            )
+            wanted = contexts_wanted(config.lengths, splits)
+            raise CorpusError(shortfall(rows, config, wanted, plans, left_out=left_out))
         if made < asked:
             log.info("contexts.allow_fewer: the documents fill %s of %s contexts", f"{made:,}", f"{asked:,}")
         return plans

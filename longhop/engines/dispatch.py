@@ -11,7 +11,8 @@
   that it names. One that fails is left alone for a while, then tried with one request, and left alone for twice as long
   where that fails, too; its contexts move.
 
-All of this is the machine's, not the process's: see `longhop.engines.ledger`.
+All of this is the machine's, not the process's, and of several processes that wait for room each has its share: see
+`longhop.engines.ledger`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ log = logging.getLogger("longhop")
 
 LONG_TOKENS = 2048
 """From here on a prompt is worth its place in a cache."""
+RESTART_SECONDS = 1800.0
+"""How long servers may fail that longhop starts, and starts again: large models take long to load."""
 GIVE_UP_SECONDS = 300.0
 """How long all servers may fail before the build ends; a tenth of it where none has answered within an hour."""
 _POLL_SECONDS = 0.01
@@ -63,12 +66,16 @@ class Dispatcher:
         self._waiting: list[_Waiting] = []
         self._back: list[Slot] = []
         """Slots whose requests have ended, until the ledger knows."""
+        self._waited = False
+        """Whether any request waited when the ledger was opened last."""
         self._poll: asyncio.TimerHandle | None = None
         self._look_at = 0.0
         self._health: dict[str, Health] = {}
         """As last seen."""
         self._helpless_since: float | None = None
         """Since when, or from when on, no server can be asked."""
+        self.restarted = False
+        """Whether somebody starts servers again that end."""
         self.capacity: dict[str, int] = {}
         """Tokens that a server's cache holds, where that is known."""
 
@@ -192,10 +199,13 @@ class Dispatcher:
                 if self._waiting:
                     load = _Load(state, self._targets, self._concurrency)
                     given = list(self._allotted(state, load))
+                    state.wait_for_room(load.full and len(given) < len(self._waiting))
+                elif self._waited:
+                    state.wait_for_room(waits=False)
         except StorageError as error:
             self._end(error)
             return
-        self._back = []
+        self._back, self._waited = [], load is not None
         for one, slot in given:
             self._waiting.remove(one)
             one.slot.set_result(slot)
@@ -251,6 +261,8 @@ class Dispatcher:
             # A time that a server names is waited for, before patience ends.
             self._helpless_since = max(now(), min(each.silent_until for each in load.silent))
         patience = GIVE_UP_SECONDS if answered > now() - LONGEST_SILENCE else GIVE_UP_SECONDS / 10
+        if self.restarted:
+            patience = RESTART_SECONDS
         if now() - self._helpless_since > patience:
             said = "; ".join(dict.fromkeys(each.said for each in load.health.values() if each.said))
             self._end(EngineError(f"no server answers: {said}; what was answered is kept, build again"))
@@ -271,15 +283,21 @@ class _Load:
 
     def __init__(self, state: State, targets: Sequence[str], concurrency: int) -> None:
         self._room = concurrency
+        self._mine, self._share = state.mine, state.share(concurrency)
         self._requests = dict.fromkeys(targets, 0)
         self._tokens = dict.fromkeys(targets, 0)
         self._contexts: dict[str, dict[str, int]] = {target: {} for target in targets}
         self.health = {target: state.health(target, concurrency) for target in targets}
         self._now = now()
         for slot in state.slots:
-            self.add(slot.target, slot.affinity, slot.tokens)
+            self._count(slot.target, slot.affinity, slot.tokens)
 
     def add(self, target: str, affinity: str, tokens: int) -> None:
+        """One more of this process."""
+        self._mine += 1
+        self._count(target, affinity, tokens)
+
+    def _count(self, target: str, affinity: str, tokens: int) -> None:
         if target not in self._requests:
             return
         self._room -= 1
@@ -292,7 +310,8 @@ class _Load:
 
     @property
     def full(self) -> bool:
-        return self._room <= 0
+        """Whether there is no room for one more of this process; that of others who wait is left to them."""
+        return self._room <= 0 or self._mine >= self._share
 
     @property
     def silent(self) -> list[Health]:

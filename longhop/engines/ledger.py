@@ -31,13 +31,15 @@ __all__ = ["LONGEST_SILENCE", "Health", "Ledger", "Slot", "State", "now"]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS slots
     (id INTEGER PRIMARY KEY, engine TEXT, target TEXT, affinity TEXT, tokens INTEGER, pid INTEGER, born TEXT);
+CREATE TABLE IF NOT EXISTS waiting
+    (engine TEXT, pid INTEGER, born TEXT, PRIMARY KEY (engine, pid, born)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS places
     (engine TEXT, affinity TEXT, target TEXT, used REAL, PRIMARY KEY (engine, affinity)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS health
     (engine TEXT, target TEXT, most REAL, failures INTEGER, silent_until REAL, answered REAL, said TEXT,
     PRIMARY KEY (engine, target)) WITHOUT ROWID;
 """
-_VERSION = 2
+_VERSION = 3
 """Raise it with the schema: a file of another version is begun anew."""
 _PURGE_SECONDS = 1.0
 _PLACE_SECONDS = 3600.0
@@ -99,6 +101,34 @@ class State:
         ).fetchone()
         return int(count)
 
+    def share(self, concurrency: int) -> int:
+        """Requests that this process may have in flight: all, or its share while others wait for room."""
+        others, _ = self._waiting()
+        return -(-concurrency // (others + 1)) if others else concurrency
+
+    @property
+    def mine(self) -> int:
+        """Requests in flight of this process."""
+        (count,) = self._database.execute(
+            "SELECT COUNT(*) FROM slots WHERE engine = ? AND pid = ?", (self._engine, os.getpid())
+        ).fetchone()
+        return int(count)
+
+    def wait_for_room(self, waits: bool) -> None:
+        """Whether this process has requests that could go but for the concurrency."""
+        if waits == self._waiting()[1]:
+            return
+        statement = "INSERT INTO waiting VALUES (?, ?, ?)"
+        if not waits:
+            statement = "DELETE FROM waiting WHERE engine = ? AND pid = ? AND born = ?"
+        self._database.execute(statement, (self._engine, os.getpid(), _born(os.getpid())))
+
+    def _waiting(self) -> tuple[int, bool]:
+        """How many others wait for room, and whether this process does."""
+        rows = self._database.execute("SELECT pid FROM waiting WHERE engine = ?", (self._engine,)).fetchall()
+        me = (os.getpid(),) in rows
+        return len(rows) - me, me
+
     def take(self, target: str, affinity: str, tokens: int) -> Slot:
         """Note a request that is about to be sent."""
         cursor = self._database.execute(
@@ -145,9 +175,11 @@ class State:
 
     def purge(self) -> None:
         """Give back what processes hold that are gone, and forget contexts that nobody has asked about for long."""
-        for pid, born in self._database.execute("SELECT DISTINCT pid, born FROM slots").fetchall():
+        held = "SELECT pid, born FROM slots UNION SELECT pid, born FROM waiting"
+        for pid, born in self._database.execute(held).fetchall():
             if not _lives(pid, born):
-                self._database.execute("DELETE FROM slots WHERE pid = ? AND born = ?", (pid, born))
+                for table in ("slots", "waiting"):
+                    self._database.execute(f"DELETE FROM {table} WHERE pid = ? AND born = ?", (pid, born))  # noqa: S608
         self._database.execute("DELETE FROM places WHERE used NOT BETWEEN ? AND ?", (now() - _PLACE_SECONDS, now()))
 
 
@@ -176,7 +208,7 @@ class Ledger:
         self._database.execute("BEGIN IMMEDIATE")
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         if version != _VERSION:
-            for table in ("slots", "places", "health"):
+            for table in ("slots", "waiting", "places", "health"):
                 self._database.execute(f"DROP TABLE IF EXISTS {table}")
             for statement in _SCHEMA.split(";"):
                 self._database.execute(statement)

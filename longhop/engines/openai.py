@@ -26,6 +26,7 @@ import msgspec
 import openai
 
 from longhop.engines import Completion, Request
+from longhop.engines.bodies import Bodies
 from longhop.engines.connections import Connections
 from longhop.engines.dispatch import LONG_TOKENS, Dispatcher
 from longhop.engines.equal_samples import EqualSamples
@@ -33,12 +34,12 @@ from longhop.engines.keys import headers_of, key_of, key_remedy, redacted, secre
 from longhop.engines.ledger import Ledger
 from longhop.engines.lengths import Lengths
 from longhop.engines.probe import TargetFacts, check_alike, nobody, probe_all, probe_one, unreachable
-from longhop.engines.replies import Failure, Malformed, beginning, read_completion, read_error
+from longhop.engines.replies import Malformed, beginning, read_completion, read_error
 from longhop.errors import EngineError, Refused
 from longhop.prompting import Prompts
 from longhop.recipe import EngineConfig
 
-__all__ = ["OpenAIEngine", "answer_settings"]
+__all__ = ["OpenAIEngine"]
 
 log = logging.getLogger("longhop")
 
@@ -57,11 +58,6 @@ _PREFILL_RATE = 200.0
 _DECODE_RATE = 4.0
 """Tokens a second that a slow and busy server does at least, for the time limit of a request."""
 _USUAL_MAX_TOKENS = 4096
-
-
-def answer_settings(config: EngineConfig) -> dict[str, Any]:
-    """What of an engine's settings decides its answers."""
-    return config.model_dump(include={"model", "revision", "sampling", "extra_body", "args"})
 
 
 class OpenAIEngine:
@@ -98,68 +94,34 @@ class OpenAIEngine:
         """
         assert config.model is not None
         self.model = config.model
-        self._served = served or config.model
-        self.at_once = 1_000_000
         self._role = role
         self._config = config
-        self._prompts = prompts
+        self._bodies = Bodies(role, config, prompts, served)
         self._counts_words = counts_words
         self._urls = [url.rstrip("/") for url in urls or config.urls]
         self._key = key_of(role, config, environment)
         headers = headers_of(role, config, environment)
         self._secrets = secrets_of(self._key, headers)
-        self._settings = msgspec.json.encode(sorted(answer_settings(config).items()))
         name = hashlib.sha256(f"{self.model} {sorted(self._urls)}".encode()).hexdigest()[:16]
         ledger = Ledger(work / "inference.sqlite" if work is not None else None, name)
         self._dispatcher = Dispatcher(self._urls, config.concurrency, ledger)
+        self._dispatcher.restarted = config.kind == "vllm"
         self._connections = Connections(self._key, headers)
         self._lengths = Lengths(count)
         self._facts: dict[str, TargetFacts] | None = None
         self._starting: asyncio.Lock | None = None
         self._primed: dict[tuple[str, str], asyncio.Future[None]] = {}
-        self._limit_name = "max_tokens"
-        self._without = {name for name, value in config.sampling.items() if value is None}
-        """Parameters that are not sent: the recipe says so, or the server does not take them."""
         self._equal = EqualSamples()
         self._answers = 0
 
-    # What is sent
+    @property
+    def at_once(self) -> int:
+        """Samples that one request may ask for."""
+        return self._bodies.at_once
 
     def key(self, request: Request) -> str:
         """Hash of the messages, the schema, the sampling, the model and its settings."""
-        digest = hashlib.sha256(self._settings)
-        for message in self._messages(request):
-            digest.update(f"\0{message['role']}\0".encode())
-            digest.update(message["content"].encode("utf-8", "surrogatepass"))
-        digest.update(msgspec.json.encode([self._schema(request), sorted(self._sampling(request).items())]))
-        return digest.hexdigest()
-
-    def _messages(self, request: Request) -> list[dict[str, str]]:
-        return self._prompts.render(request.prompt, request.inputs)
-
-    def _schema(self, request: Request) -> Mapping[str, Any] | None:
-        return request.schema or self._prompts.schema(request.prompt, request.inputs)
-
-    def _sampling(self, request: Request) -> dict[str, Any]:
-        """The stage's sampling, the recipe's over it; a key that is null there is not sent."""
-        both = {**request.sampling, **self._config.sampling}
-        return {key: value for key, value in both.items() if value is not None}
-
-    def _body(self, request: Request, samples: int) -> dict[str, Any]:
-        sampling = self._sampling(request)
-        limit = sampling.pop("max_tokens", None)
-        messages = self._messages(request)
-        body: dict[str, Any] = {"model": self._served, "messages": messages, **sampling, "seed": request.seed}
-        if limit is not None:
-            body[self._limit_name] = limit
-        if samples > 1:
-            body["n"] = samples
-        schema = self._schema(request)
-        if schema is not None:
-            named = {"name": request.prompt, "schema": schema, "strict": True}
-            body["response_format"] = {"type": "json_schema", "json_schema": named}
-        body.update(self._config.extra_body)
-        return {name: value for name, value in body.items() if name not in self._without}
+        return self._bodies.key(request)
 
     # How it is sent
 
@@ -171,7 +133,7 @@ class OpenAIEngine:
             EngineError: The server refuses everyone, or none answers.
         """
         await self._started()
-        tokens = await self._lengths.of(self._messages(request), request.inputs)
+        tokens = await self._lengths.of(self._bodies.messages(request), request.inputs)
         self._check_room(request, tokens)
         unusable, answers = 0, self._answers
         while True:
@@ -179,7 +141,7 @@ class OpenAIEngine:
                 async with self._dispatcher.slot(request.affinity, tokens) as target:
                     await self._known(target)
                     await self._prime(target, request, tokens)
-                    completion = await self._send(target, self._body(request, self._samples(request)), tokens)
+                    completion = await self._send(target, self._bodies.body(request, self._samples(request)), tokens)
             except _Passing:
                 continue
             except _Unusable as failure:
@@ -194,10 +156,9 @@ class OpenAIEngine:
     async def _answers_others(self, before: int) -> bool:
         """Whether the server has answered others since, or answers now; if not, it is no fault of the request's."""
         if self._answers == before:
-            test = {"model": self._served, "messages": [{"role": "user", "content": "Say yes."}], self._limit_name: 16}
             try:
                 async with self._dispatcher.slot("", 0) as target:
-                    await self._send(target, test, 0)
+                    await self._send(target, self._bodies.test(), 0)
             except (_Passing, _Unusable, Refused):
                 return False
         return True
@@ -233,7 +194,7 @@ class OpenAIEngine:
         return redacted(text, self._secrets)
 
     def _time_limit(self, tokens: int, body: Mapping[str, Any]) -> float:
-        generated = body.get(self._limit_name) or _USUAL_MAX_TOKENS
+        generated = body.get("max_tokens") or body.get("max_completion_tokens") or _USUAL_MAX_TOKENS
         return _LEAST_SECONDS + tokens / _PREFILL_RATE + generated / _DECODE_RATE
 
     def _unanswered(self, target: str, said: str, counts: int = 1) -> _Unusable:
@@ -255,8 +216,8 @@ class OpenAIEngine:
     def _refusal(self, target: str, error: openai.APIStatusError, sent: dict[str, Any]) -> Exception:
         """What an error status means: that it passes, that this request is at fault, or everyone."""
         found = read_error(error.status_code, self._redacted(error.response.text), sent)
-        said = self._redacted(found.said)
-        where = f"engines.{self._role}: {target}: HTTP {error.status_code}"
+        found = found._replace(said=self._redacted(found.said))
+        said, where = found.said, f"engines.{self._role}: {target}: HTTP {error.status_code}"
         if found.meaning == "overloaded":
             wait = _seconds(error.response.headers.get("retry-after"))
             self._dispatcher.overloaded(target, f"{target}: HTTP {error.status_code}: {said}", wait)
@@ -268,26 +229,9 @@ class OpenAIEngine:
             return EngineError(f"{where}: {said}; {self._remedy(error.status_code)}")
         if found.meaning == "request":
             return Refused(found.reason, said)
-        if found.parameter in {**self._config.sampling, **self._config.extra_body} and found.meaning != "other_limit":
+        if not self._bodies.learn(found):
             return EngineError(f"{where}: {said}; take `{found.parameter}` out of the engine's settings")
-        if found.meaning == "other_limit" and "max_tokens" in self._config.extra_body:
-            return EngineError(f"{where}: {said}; take `max_tokens` out of extra_body")
-        self._learn(found, said)
         return _Passing()
-
-    def _learn(self, found: Failure, said: str) -> None:
-        """The server wants requests in other words; several that were sent before it was known say so."""
-        if found.meaning == "one_sample":
-            if self.at_once > 1:
-                log.info("engines.%s: the server takes one sample a request (%s)", self._role, said)
-            self.at_once = 1
-        elif found.meaning == "other_limit":
-            self._limit_name = "max_completion_tokens"
-        elif found.parameter not in self._without:
-            self._without.add(found.parameter)
-            log.warning(
-                "engines.%s: the server does not take `%s`, so it is left out (%s)", self._role, found.parameter, said
-            )
 
     def _remedy(self, status: int) -> str:
         if status in (401, 403):
@@ -302,7 +246,7 @@ class OpenAIEngine:
 
     def _kept(self, request: Request, completion: Completion) -> Completion:
         """The choices that may be kept: of suspiciously equal ones the first."""
-        if self._sampling(request).get("temperature", 1) == 0:
+        if self._bodies.sampling(request).get("temperature", 1) == 0:
             return completion
         several_equal = len(completion.choices) > 1 and len({choice.content for choice in completion.choices}) == 1
         if not several_equal and not self._equal.any_doubt:
@@ -310,7 +254,7 @@ class OpenAIEngine:
         kept = self._equal.kept(self.key(request), completion)
         if self._equal.always and self.at_once > 1:
             log.info("engines.%s: samples of one request come back equal; each is asked by itself", self._role)
-            self.at_once = 1
+            self._bodies.at_once = 1
         return kept
 
     def _check_uncut(self, completion: Completion, tokens: int) -> None:
@@ -325,7 +269,7 @@ class OpenAIEngine:
         )
 
     def _check_room(self, request: Request, tokens: int) -> None:
-        window, sampling = self._window, self._sampling(request)
+        window, sampling = self._window, self._bodies.sampling(request)
         wanted = sampling.get("max_tokens") or sampling.get("max_completion_tokens") or 0
         if window is not None and tokens + _TEMPLATE_TOKENS + wanted > window:
             said = f"a prompt of {tokens:,} tokens"
@@ -349,7 +293,7 @@ class OpenAIEngine:
         async with self._starting:
             if self._facts is None:
                 clients = {target: self._connections.client(target) for target in self._urls}
-                facts, silent = await probe_all(self._role, self._config, clients, self._secrets, self._served)
+                facts, silent = await probe_all(self._role, self._config, clients, self._secrets, self._bodies.served)
                 if not facts and not self._dispatcher.answered_lately():
                     raise nobody(self._role, silent)
                 self._note(facts)
@@ -368,7 +312,7 @@ class OpenAIEngine:
         if target in (self._facts or {}):
             return
         client = self._connections.client(target)
-        fact = await probe_one(self._role, self._config, target, client, self._secrets, self._served)
+        fact = await probe_one(self._role, self._config, target, client, self._secrets, self._bodies.served)
         if isinstance(fact, str):
             raise self._unanswered(target, fact, counts=0)
         self._note({target: fact})
@@ -384,7 +328,7 @@ class OpenAIEngine:
             return
         done = self._primed[place] = asyncio.get_running_loop().create_future()
         try:
-            await self._send(target, self._first(request), tokens)
+            await self._send(target, self._bodies.first(request), tokens)
         except BaseException as error:
             self._primed.pop(place, None)
             if not isinstance(error, Exception):
@@ -393,12 +337,6 @@ class OpenAIEngine:
         finally:
             if not done.done():
                 done.set_result(None)
-
-    def _first(self, request: Request) -> dict[str, Any]:
-        """A request that has the prompt computed, and little else."""
-        body = self._body(request, 1) | {self._limit_name: 1}
-        body.pop("response_format", None)
-        return body
 
     async def close(self) -> None:
         """Close the connections."""

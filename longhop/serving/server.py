@@ -129,23 +129,15 @@ class Server:
         environment = self._spec.environment(self._place.environment, self._replica)
         gpus = ",".join(map(str, self._spec.gpus_of(self._replica))) or "as the machine has them"
         self.log.begin(f"{time.strftime('%Y-%m-%d %H:%M:%S')} port {self._port.number}, GPUs {gpus}")
-        guarded = (sys.executable, "-I", "-S", guard.__file__, str(self._settings.grace), str(self._place.lock))
+        spawning = asyncio.create_task(self._spawn(self._spec.command_line(self._port.number), environment))
         try:
-            async with _CHANGING_GUARDS:
-                self._process = await asyncio.create_subprocess_exec(
-                    *guarded,
-                    *self._spec.command_line(self._port.number),
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.STDOUT,
-                    env=environment,
-                    cwd=self._place.folder,
-                    pass_fds=[self._place.lock],
-                    start_new_session=True,
-                )
-                _GUARDS.add(self._process.pid)
+            await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            await asyncio.wait([spawning])  # else nobody knew what there is to end
+            raise
         except OSError as error:
             return f"{error.strerror} ({error.filename}); it would have run in {self._place.folder}"
+        assert self._process is not None
         self._reading = asyncio.create_task(self._read(self._process))
         while True:
             if self._process.returncode is not None:
@@ -157,6 +149,21 @@ class Server:
                 await self._end_process()
                 return self._told(f"it does not answer after {self._settings.ready:.0f} seconds")
             await asyncio.sleep(self._settings.tick)
+
+    async def _spawn(self, command: list[str], environment: Mapping[str, str]) -> None:
+        async with _CHANGING_GUARDS:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", guard.__file__, str(self._settings.grace), str(self._place.lock)),
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env=environment,
+                cwd=self._place.folder,
+                pass_fds=[self._place.lock],
+                start_new_session=True,
+            )
+            _GUARDS.add(self._process.pid)
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -204,10 +211,10 @@ class Server:
 
     async def _why_it_ended(self) -> str:
         """What its log and its exit say."""
-        await self._all_read()
         process, self._process = self._process, None
         assert process is not None
         code = await self._ended(process)
+        await self._all_read()
         number = -code if code < 0 else code - 128
         with contextlib.suppress(ValueError):
             name = signal.Signals(number).name if number > 0 else ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager
@@ -280,6 +281,43 @@ async def test_slots_of_other_processes_are_seen_when_they_are_given_back(tmp_pa
         assert time.monotonic() - gone < 0.2
     mine._ledger.close()
     other._ledger.close()
+
+
+@in_loop
+async def test_while_another_process_waits_for_room_each_has_its_share(tmp_path: Path) -> None:
+    """Who has all slots takes no more before the other has half of them; what the other does not want is not kept."""
+    made = dispatcher(concurrency=4, path=tmp_path / "ledger.sqlite")
+    other = (os.getppid(), ledger._state_and_birth(os.getppid())[1])
+    waiting = "SELECT pid FROM waiting"
+    async with holding(made) as requests:
+        for name in "abcdef":
+            requests.ask(name)
+        await requests.went("d")
+        assert made._ledger._database.execute(waiting).fetchall() == [(os.getpid(),)]
+        made._ledger._database.execute("INSERT INTO waiting VALUES ('engine', ?, ?)", other)
+        await requests.end("a", "b")
+        assert await requests.went("e", within=0.1) is None
+        await requests.end("c")
+        assert await requests.went("e") == ONE
+        assert await requests.went("f", within=0.1) is None
+        made._ledger._database.execute("DELETE FROM waiting WHERE pid = ?", other[:1])
+        assert await requests.went("f") == ONE
+        assert made._ledger._database.execute(waiting).fetchall() == []
+    made._ledger.close()
+
+
+@in_loop
+async def test_who_waits_for_a_server_waits_for_no_room(tmp_path: Path) -> None:
+    """Slots that he could not use are not kept for him."""
+    made = dispatcher(concurrency=4, path=tmp_path / "ledger.sqlite")
+    made.capacity = {ONE: 15_000}
+    async with holding(made) as requests:
+        for name in "ab":
+            requests.ask(name, name, LONG)
+        await requests.went("a")
+        assert await requests.went("b", within=0.05) is None
+        assert made._ledger._database.execute("SELECT pid FROM waiting").fetchall() == []
+    made._ledger.close()
 
 
 # Servers that do not do well

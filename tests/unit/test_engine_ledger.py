@@ -73,7 +73,7 @@ def test_slots_of_a_killed_process_are_given_back(ledger: Ledger, tmp_path: Path
     code = (
         "import sys, time; from pathlib import Path; from longhop.engines.ledger import Ledger\n"
         f"ledger = Ledger(Path({str(tmp_path / 'ledger.sqlite')!r}), 'engine')\n"
-        f"with ledger.open() as state: state.take({URL!r}, 'c', 5)\n"
+        f"with ledger.open() as state: state.take({URL!r}, 'c', 5); state.wait_for_room(True)\n"
         "print('taken', flush=True); time.sleep(60)"
     )
     take(ledger)
@@ -81,10 +81,13 @@ def test_slots_of_a_killed_process_are_given_back(ledger: Ledger, tmp_path: Path
         assert process.stdout is not None
         assert process.stdout.readline() == b"taken\n"
         assert in_flight(ledger) == 2
+        with ledger.open() as state:
+            assert state.share(9) == 5
         process.send_signal(signal.SIGKILL)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is a zombie
         with ledger.open() as state:
             state.purge()
+            assert state.share(9) == 9
         assert in_flight(ledger) == 1
 
 

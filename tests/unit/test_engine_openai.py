@@ -871,6 +871,42 @@ def test_processes_share_the_concurrency_of_the_machine(tmp_path: Path) -> None:
         assert 3 <= server.stats().max_in_flight <= 4
 
 
+def _ask_until_killed(url: str, work: Path) -> None:
+    """A process that is killed while it does this."""
+    store = CompletionStore(work / "completions.sqlite")
+    config = EngineConfig(kind="openai", model="simulated", urls=[url], concurrency=8)
+    reader = OpenAIEngine("reader", config, load_prompts(), len, work=work)
+    list(Inference(reader, store, 8).run(request(f"{n}?", seed=1000 * n, samples=4) for n in range(400)))
+
+
+def test_what_had_arrived_before_a_kill_is_not_asked_again(tmp_path: Path) -> None:
+    """Killed again and again: each sample that is stored is never sent again, and in the end all are there."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    store = CompletionStore(tmp_path / "completions.sqlite")
+    with model_server(Script(content_words=4, reasoning="none"), Shape(slots=64, overhead=0.02)) as server:
+
+        def samples() -> set[int]:
+            rows = store._database.execute("SELECT seed FROM choices").fetchall()
+            return {seed for (seed,) in rows}
+
+        for kill in range(5):
+            server.reset()
+            before = samples()
+            process = context.Process(target=_ask_until_killed, args=(server.url, tmp_path))
+            process.start()
+            until = time.monotonic() + 20
+            while len(samples()) < len(before) + 60 + 37 * kill and time.monotonic() < until:
+                time.sleep(0.01)
+            process.kill()
+            process.join()
+            sent = [seen.fields for seen in server.requests()]
+            asked = {body["seed"] + place for body in sent if "seed" in body for place in range(body.get("n", 1))}
+            assert len(samples()) > len(before) > 0 or kill == 0
+            assert asked & before == set()
+    store.close()
+
+
 # Ends
 
 
