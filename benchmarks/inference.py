@@ -41,8 +41,9 @@ QUESTIONS, SAMPLES = 4, 8
 
 
 def text(name: str, tokens: int) -> str:
-    """A text of so many words, each once."""
-    return " ".join(f"{name}w{number}" for number in range(tokens))
+    """A context of one document of so many words, each once."""
+    words = " ".join(f"{name}w{number}" for number in range(tokens))
+    return f'<document title="{name}" kind="book">\n{words}\n</document>\n\n'
 
 
 def engine(urls: list[str], work: Path, concurrency: int, *, timeout: float | None = None, free: bool = False) -> Any:

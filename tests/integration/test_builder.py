@@ -254,7 +254,7 @@ def test_a_build_that_is_told_to_end_ends_with_all_its_workers(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
     deadline = time.monotonic() + 60
-    while len(list((tmp_path / "run" / ".work" / "locks").glob("traces-*"))) < 2 and time.monotonic() < deadline:
+    while len(list((tmp_path / "run" / ".work" / "claims").glob("traces-*.lock"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(0.1)
     os.killpg(process.pid, number) if everyone else process.send_signal(number)

@@ -229,9 +229,13 @@ def test_a_run_that_is_given_up_leaves_nothing_under_way(tmp_path: Path, by: str
     elif by == "break":
         del answers
     elif by == "interrupt":
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
-        with pytest.raises(KeyboardInterrupt):
-            next(answers)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                next(answers)
+        finally:
+            signal.signal(signal.SIGINT, before)
     else:
         with pytest.raises(ValueError, match="no more contexts"):
             next(answers)
