@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from longhop.errors import Problem
+from longhop.kinds import KINDS, LEXICAL_KINDS
 from longhop.recipe_file import key_path, shortened
 
-__all__ = ["KINDS", "LEXICAL_KINDS", "ROLES", "absolute", "across", "parse_tokens", "same_key"]
+__all__ = ["ROLES", "absolute", "across", "parse_tokens", "same_key"]
 
 ROLES = (
     ("questions", "engine", "writer"),
@@ -30,11 +31,6 @@ ROLES = (
     ("scoring", "judge", "judge"),
 )
 """Where a recipe names an engine, and the name that stands there by default."""
-
-LEXICAL_KINDS = ("bridge", "comparison", "calculation")
-"""Kinds of questions that the embedded engine writes; named here, since a recipe is read without its engines."""
-KINDS = (*LEXICAL_KINDS, "choice", "yes_no")
-"""Kinds that a model may be asked for: those that the prompt explains, and those that checks treat apart."""
 
 _PATHS: tuple[tuple[str | None, ...], ...] = (
     ("tokenizer",),

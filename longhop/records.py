@@ -195,6 +195,8 @@ class Check(Record, frozen=True, kw_only=True):
     name: str
     passed: bool
     detail: str
+    tokens: int = 0
+    """Of the prompts that it sent, by the recipe's tokenizer; 0 for a check that looks."""
 
 
 class Question(Record, frozen=True, kw_only=True):
@@ -360,7 +362,7 @@ _SCHEMAS: dict[type[Record], dict[str, pa.DataType]] = {
         n_steps=_INT,
         steps=pa.list_(_STEP),
         evidence=pa.list_(_EVIDENCE),
-        checks=pa.list_(_struct(name=_STRING, passed=_BOOL, detail=_TEXT)),
+        checks=pa.list_(_struct(name=_STRING, passed=_BOOL, detail=_TEXT, tokens=_INT)),
         accepted=_BOOL,
         rejected_by=_STRING,
         model=_STRING,

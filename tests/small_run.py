@@ -144,7 +144,7 @@ def _question(
             {"question": "How much?", "answer": answer, "evidence": [1], "uses": [0]},
         ],
         "evidence": evidence,
-        "checks": [{"name": "evidence", "passed": not fails, "detail": fails}],
+        "checks": [{"name": "evidence", "passed": not fails, "detail": fails, "tokens": 0}],
         "accepted": not fails,
         "rejected_by": "evidence" if fails else None,
         "model": "writer",

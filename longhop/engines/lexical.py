@@ -29,8 +29,9 @@ from rapidfuzz import fuzz
 from longhop.engines import Choice, Completion, Request, Usage
 from longhop.engines.lexical_index import ContextIndex, Page
 from longhop.engines.lexical_reader import read
-from longhop.engines.lexical_writer import KINDS, Draft, write
+from longhop.engines.lexical_writer import Draft, write
 from longhop.errors import Refused
+from longhop.kinds import LEXICAL_KINDS
 
 __all__ = ["LexicalEngine"]
 
@@ -71,9 +72,10 @@ class LexicalEngine:
 
     def _write(self, request: Request, seed: int) -> Choice:
         kinds: Mapping[str, float] = request.inputs["kinds"]
-        if not set(kinds) & set(KINDS):
+        if not set(kinds) & set(LEXICAL_KINDS):
             raise Refused(
-                "unsupported_kind", f"the lexical engine writes {', '.join(KINDS)}, asked for {', '.join(kinds)}"
+                "unsupported_kind",
+                f"the lexical engine writes {', '.join(LEXICAL_KINDS)}, asked for {', '.join(kinds)}",
             )
         pages = tuple(Page(page["title"], page["kind"], page["text"]) for page in request.inputs["documents"])
         index = ContextIndex(pages)

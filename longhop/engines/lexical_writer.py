@@ -21,10 +21,10 @@ from rapidfuzz import fuzz
 
 from longhop.engines.lexical_facts import Clue, Fact, find_clues, find_facts, naming_words
 from longhop.engines.lexical_index import ContextIndex, Place
+from longhop.kinds import LEXICAL_KINDS
 
-__all__ = ["KINDS", "Draft", "DraftStep", "write"]
+__all__ = ["Draft", "DraftStep", "write"]
 
-KINDS = ("bridge", "comparison", "calculation")
 _MOST_NAMES = 400  # candidates read closely; a context of a million tokens has thousands
 _LEAST_QUALITY = 0.0
 _LEAST_CLUE = -1.5
@@ -72,14 +72,14 @@ class _Hop:
 
 
 def write(index: ContextIndex, *, count: int, kinds: Mapping[str, float], rng: Random) -> list[Draft]:
-    """Up to `count` questions, of the kinds that `kinds` weighs; kinds that are not in `KINDS` are left out."""
+    """Up to `count` questions, of the kinds that `kinds` weighs; kinds that are not in `LEXICAL_KINDS` are left out."""
     hops = _find_hops(index, rng)
     pools = {
         "bridge": lambda: [_bridge(hop) for hop in hops],
         "comparison": lambda: _pairs(hops, _compare),
         "calculation": lambda: _pairs(hops, _calculate),
     }
-    wanted = [kind for kind in KINDS if kind in kinds]
+    wanted = [kind for kind in LEXICAL_KINDS if kind in kinds]
     ready = {kind: _in_order(pools[kind](), rng) for kind in wanted}
     drafts: list[Draft] = []
     described: set[str] = set()

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 
@@ -116,8 +115,7 @@ class Fleet:
     async def _stop(self) -> None:
         if not self._starting.done():
             self._starting.cancel()
-        with contextlib.suppress(asyncio.CancelledError, EngineError):
-            await self._starting
+        await asyncio.wait([self._starting])
         await self._end_servers()
         self._say(f"{self.spec.served_name}: stopped", False)
 

@@ -6,6 +6,7 @@ Cause(line='torch.OutOfMemoryError: CUDA out of memory. …', remedy='free the G
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -170,11 +171,13 @@ class ServerLog:
             self._write("".join(f"{line}\n" for line in said))
 
     def _write(self, text: str) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists() and self.path.stat().st_size > _MAX_BYTES:
-            self.path.replace(self.path.with_suffix(".log.1"))
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(text)
+        # A full disk, or a folder that was removed, is no reason to stop listening: a server that nobody hears blocks.
+        with contextlib.suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists() and self.path.stat().st_size > _MAX_BYTES:
+                self.path.replace(self.path.with_suffix(".log.1"))
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(text)
 
 
 def _short(line: str, length: int = 400) -> str:

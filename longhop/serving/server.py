@@ -18,9 +18,9 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -87,12 +87,6 @@ class Server:
         host = self._spec.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self._port.number}/v1"
 
-    @property
-    def pid(self) -> int | None:
-        """Number of the process that guards it, while there is one."""
-        process = self._process
-        return process.pid if process is not None and process.returncode is None else None
-
     async def start(self) -> None:
         """Start it and wait until it answers.
 
@@ -118,8 +112,7 @@ class Server:
         self.is_up = False
         if self._watching is not None:
             self._watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+            await asyncio.wait([self._watching])
         await self._end_process()
         self._free_port()
 
@@ -129,12 +122,8 @@ class Server:
         environment = self._spec.environment(self._place.environment, self._replica)
         gpus = ",".join(map(str, self._spec.gpus_of(self._replica))) or "as the machine has them"
         self.log.begin(f"{time.strftime('%Y-%m-%d %H:%M:%S')} port {self._port.number}, GPUs {gpus}")
-        spawning = asyncio.create_task(self._spawn(self._spec.command_line(self._port.number), environment))
         try:
-            await asyncio.shield(spawning)
-        except asyncio.CancelledError:
-            await asyncio.wait([spawning])  # else nobody knew what there is to end
-            raise
+            await _whole(self._spawn(self._spec.command_line(self._port.number), environment))
         except OSError as error:
             return f"{error.strerror} ({error.filename}); it would have run in {self._place.folder}"
         assert self._process is not None
@@ -196,7 +185,7 @@ class Server:
 
     async def _until_it_ends(self) -> str:
         assert self._process is not None
-        sick, ask_at = 0, time.monotonic() + self._settings.health
+        sick, is_dead, ask_at = 0, False, time.monotonic() + self._settings.health
         while self._process.returncode is None:
             await asyncio.sleep(self._settings.tick)
             if time.monotonic() > ask_at:
@@ -204,10 +193,11 @@ class Server:
                 # A server that takes in a prompt of megabytes may be too busy to answer; only a 503 says it is ill.
                 sick = sick + 1 if await asyncio.to_thread(self._status) == 503 else 0
                 if sick >= _SICK_TIMES:
-                    self.is_up = False
+                    self.is_up, is_dead = False, True
                     await self._end_process()
         self.is_up = False
-        return await self._why_it_ended()
+        why = await self._why_it_ended()
+        return self._told("its engine had died (it answered 503), so it was ended") if is_dead else why
 
     async def _why_it_ended(self) -> str:
         """What its log and its exit say."""
@@ -262,8 +252,7 @@ class Server:
         code = process.returncode or 0
         if code < 0:
             # Somebody killed the guard, so what it guarded is ours now.
-            async with _CHANGING_GUARDS:
-                await asyncio.to_thread(guard.end_descendants, self._settings.grace, frozenset(_GUARDS))
+            await _whole(_sweep(self._settings.grace))
         return code
 
     def _free_port(self) -> None:
@@ -297,6 +286,21 @@ class Server:
             return 0, b""
         finally:
             connection.close()
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """Do something to its end, also when who waits for it is cancelled: else nobody knew what is left to end."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def _sweep(grace: float) -> None:
+    async with _CHANGING_GUARDS:
+        await asyncio.to_thread(guard.end_descendants, grace, frozenset(_GUARDS))
 
 
 class _Model(msgspec.Struct):

@@ -220,6 +220,12 @@ class Supervisor:
             log.info("process %d: %s", client.pid, error)
             self._let_go(client)
             client.send(Failed(str(error)))
+        except Exception:
+            # The client waits for an answer, and the others' servers are not to suffer.
+            log.exception("process %d", client.pid)
+            self._let_go(client)
+            told = f"vLLM for {wanted.spec.served_name}: the supervisor has failed, see {self._places.log}"
+            client.send(Failed(told))
         else:
             client.send(Ready(fleet.urls))
 

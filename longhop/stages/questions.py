@@ -11,31 +11,27 @@ context.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from random import Random
 from typing import Any, NamedTuple
-
-from rapidfuzz import fuzz
 
 from longhop.engines import Completion, Request
 from longhop.errors import Refused
 from longhop.inference import Inference
 from longhop.markup import render_document
-from longhop.reading import mentions
+from longhop.quotes import locate
 from longhop.recipe import ChecksConfig, QuestionsConfig
 from longhop.records import Context, ContextDocument, Evidence, Question, Rejection, Step, make_id, make_seed
+from longhop.replies.questions import Quote, Reading, WrittenQuestion, read_questions
 from longhop.stages.checks import check_questions
-from longhop.stages.replies import Quote, Reading, WrittenQuestion, read_questions
+from longhop.writing.passages import choose_passages
 
-__all__ = ["VERSION", "locate", "write_questions"]
+__all__ = ["VERSION", "write_questions"]
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same input gives other rows."""
 
 _BATCH = 16  # contexts whose checks are asked together, so that an engine with many slots has enough to do
-_PASSAGE_TOKENS = 4096  # a document's share of a prompt with `scope: passages`
-_BRIDGE_DOCUMENTS = 4  # a name in more documents than this bridges nothing
 _SHOWN_AGAIN = 2_000  # characters of a reply that could not be used
 _TELLING_QUOTE = 20  # characters; a shorter quote may stand in another document by chance
 
@@ -199,36 +195,6 @@ def _wanted(kinds: Mapping[str, float], count: int, seed: int) -> dict[str, int]
     return {kind: number for kind, number in wanted.items() if number}
 
 
-def choose_passages(texts: list[str], count: Callable[[str], int]) -> list[str]:
-    """Of each text the paragraphs that name what another text names, up to a budget; in order, gaps marked by `[…]`.
-
-    A name that two to four of the texts have is what a question can be built over.
-    """
-    names = [{mention.name for mention in mentions(" ".join(text.split()))} for text in texts]
-    everywhere = [name for found in names for name in found]
-    shared = {name for name in everywhere if 2 <= everywhere.count(name) <= _BRIDGE_DOCUMENTS} if everywhere else set()
-    chosen = []
-    for text in texts:
-        if count(text) <= _PASSAGE_TOKENS:
-            chosen.append(text)
-            continue
-        paragraphs = re.split(r"\n\s*\n", text)
-        telling = [sum(name in paragraph for name in shared) for paragraph in paragraphs]
-        left, taken = _PASSAGE_TOKENS, set()
-        for number in sorted(range(len(paragraphs)), key=lambda number: (-telling[number], number)):
-            cost = count(paragraphs[number])
-            if telling[number] and cost <= left:
-                taken.add(number)
-                left -= cost
-        parts: list[str] = []
-        for number in sorted(taken):
-            if parts and number - 1 not in taken:
-                parts.append("[…]")
-            parts.append(paragraphs[number])
-        chosen.append("\n\n".join(parts))
-    return chosen
-
-
 def _reply(
     context: Context, documents: list[ContextDocument], answered: Completion | Refused, config: QuestionsConfig
 ) -> _Reply | Refused:
@@ -305,54 +271,3 @@ def _evidence(reply: _Reply, quote: Quote) -> Evidence:
             return locate(reply.context, others[0], quote.quote)
     # A document number that does not exist is an evidence of no document: the check says so.
     return named or Evidence(document_id="", quote=quote.quote, start=0, end=0, score=0.0)
-
-
-def locate(context: Context, document: ContextDocument, quote: str) -> Evidence:
-    """Where a quote stands in a document of a context: exactly, else the likest passage.
-
-    The likest passage is searched in a window around the place that shares most of the quote's rarer words, since
-    alignment over a whole book is slow and finds chance likeness.
-    """
-    text = context.text
-    start = text.find(quote, document.start, document.end) if quote else -1
-    if start >= 0:
-        return Evidence(document_id=document.document_id, quote=quote, start=start, end=start + len(quote), score=1.0)
-    nothing = Evidence(
-        document_id=document.document_id, quote=quote, start=document.start, end=document.start, score=0.0
-    )
-    if not quote.strip():
-        return nothing
-    window = _window(text, document, quote)
-    if window is None:
-        return nothing
-    first, last = window
-    alignment = fuzz.partial_ratio_alignment(quote, text[first:last], score_cutoff=50)
-    if alignment is None:
-        return nothing
-    return Evidence(
-        document_id=document.document_id,
-        quote=quote,
-        start=first + alignment.dest_start,
-        end=first + alignment.dest_end,
-        score=round(alignment.score / 100, 4),
-    )
-
-
-def _window(text: str, document: ContextDocument, quote: str) -> tuple[int, int] | None:
-    """A stretch of the document, three quotes long, around where most of the quote's longer words stand together."""
-    words = sorted(set(re.findall(r"\w{4,}", quote)), key=lambda word: (-len(word), word))[:8]
-    hits: list[int] = []
-    for word in words:
-        found = re.finditer(rf"\b{re.escape(word)}\b", text[document.start : document.end])
-        hits.extend(document.start + match.start() for match in itertools.islice(found, 500))
-    if not hits:
-        return None
-    hits.sort()
-    span = len(quote)
-    most, at, left = 0, hits[0], 0
-    for right, hit in enumerate(hits):
-        while hit - hits[left] > span:
-            left += 1
-        if right - left + 1 > most:
-            most, at = right - left + 1, hits[left]
-    return max(document.start, at - span), min(document.end, at + 2 * span)

@@ -12,11 +12,9 @@ at 5 % false "same" a pair give 26 % false merges. Nothing depends on the order 
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
 from rapidfuzz import fuzz
 
 from longhop.answers import matches_any, normalize
@@ -25,9 +23,9 @@ from longhop.errors import Refused
 from longhop.inference import Inference
 from longhop.recipe import ScoringConfig, SelectionConfig
 from longhop.records import Question, Trace, Verdict, make_seed
-from longhop.stages.replies import split_reasoning
+from longhop.replies.verdicts import read_verdict
 
-__all__ = ["VERSION", "evidence_cited", "is_valid", "read_verdict", "score_traces"]
+__all__ = ["VERSION", "evidence_cited", "is_valid", "score_traces"]
 
 VERSION = 1
 """Raise it when the same input gives other rows."""
@@ -35,11 +33,6 @@ VERSION = 1
 _BATCH = 64  # questions whose judge requests go out together
 _CITED = 85  # likeness of a quote and the trace's words from which it counts as cited, of 100
 _TYPOGRAPHY = str.maketrans(dict.fromkeys("‘’‛", "'") | dict.fromkeys("“”„", '"') | dict.fromkeys("‐‑–—", "-"))
-_OBJECT = re.compile(r"^[^\S\n]*(?:```(?:json)?\s*)?(\{[^{}]*\})\s*?(?:```)?[^\S\n]*$", re.MULTILINE)
-"""An object on lines of its own, fenced or not."""
-_PLAIN = re.compile(
-    r"""["'{*_]*(?:equal|verdict|answer)?["'*_]*\s*[:=]?\s*["'*_]*(true|false|yes|no)[\s.}"'*_]*""", re.IGNORECASE
-)
 
 
 @dataclass
@@ -228,28 +221,6 @@ def _vote(answered: Completion | Refused) -> bool | None:
         return None
     said = [verdict for choice in answered.choices if (verdict := read_verdict(choice.content)) is not None]
     return 2 * sum(said) > len(said) if said else None
-
-
-def read_verdict(content: str) -> bool | None:
-    """What a judge's reply says; None where it cannot be read.
-
-    The verdict must stand by itself, as the whole reply or as JSON on lines of its own: a search for a word anywhere
-    finds the "true" of "not true". Where a reply holds several that differ, it says nothing.
-    """
-    text = split_reasoning(content)[1]
-    said = {_equal(text)} - {None} or {_equal(found[1]) for found in _OBJECT.finditer(text)}
-    return said.pop() if len(said) == 1 else None
-
-
-def _equal(text: str) -> bool | None:
-    try:
-        reply = msgspec.json.decode(text.encode("utf-8", "replace"))
-    except (msgspec.DecodeError, RecursionError):
-        reply = text
-    equal = reply.get("equal") if isinstance(reply, dict) else reply
-    if isinstance(equal, str) and (plain := _PLAIN.fullmatch(equal)):
-        return plain[1].lower() in ("true", "yes")
-    return equal if isinstance(equal, bool) else None
 
 
 def _verdicts(scored: _Scored, model: str) -> Iterator[Verdict]:

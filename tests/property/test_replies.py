@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longhop.engines import Choice
-from longhop.stages.replies import read_questions, split_reasoning
-from longhop.stages.traces import extract_answer, separate
-from longhop.stages.verdicts import read_verdict
+from longhop.replies.answers import extract_answer, separate
+from longhop.replies.questions import read_questions
+from longhop.replies.reasoning import split_reasoning
+from longhop.replies.verdicts import read_verdict
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 WORDS = """{ } [ ] " ' , :

@@ -6,12 +6,13 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from longhop.checks.passages import excerpt
 from longhop.engines import Choice, Completion, Request
 from longhop.errors import Refused
 from longhop.inference import Inference
 from longhop.recipe import ChecksConfig, QuestionsConfig
 from longhop.records import Context, ContextDocument, Evidence, Question, Step
-from longhop.stages.checks import check_questions, excerpt
+from longhop.stages.checks import check_questions
 
 FIRST = "Ines Halvorsen memorised every rock of the sound."
 SECOND = "Ines Halvorsen paid 340 crowns. Tobias Reeve paid 290 crowns."

@@ -31,7 +31,7 @@ from longhop.engines import Choice, Request
 from longhop.engines.lexical import LexicalEngine
 from longhop.markup import render_document
 from longhop.prompting import load_prompts
-from longhop.stages.traces import extract_answer, separate
+from longhop.replies.answers import extract_answer, separate
 from longhop.tokens import WordTokenizer
 from tests.model_server import Faults, Script, Seen, Shape, Stats, ideal_seconds, model_server
 from tests.model_server.app import serving

@@ -10,8 +10,8 @@ import pytest
 from longhop.errors import PromptError
 from longhop.markup import render_document
 from longhop.prompting import load_prompts
-from longhop.stages.replies import read_questions
-from longhop.stages.traces import extract_answer
+from longhop.replies.answers import extract_answer
+from longhop.replies.questions import read_questions
 
 LOOSE = (
     "{type: object, additionalProperties: false, required: [a], properties: {a: {type: object, properties: {b: {}}}}}"

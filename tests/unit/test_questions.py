@@ -10,9 +10,11 @@ from longhop.engines.scripted import ScriptedEngine
 from longhop.errors import Refused
 from longhop.inference import Inference
 from longhop.markup import document_header, render_document
+from longhop.quotes import locate
 from longhop.recipe import ChecksConfig, QuestionsConfig
 from longhop.records import Context, ContextDocument, Question, Rejection, make_id
-from longhop.stages.questions import _wanted, choose_passages, locate, write_questions
+from longhop.stages.questions import _wanted, write_questions
+from longhop.writing.passages import choose_passages
 
 FIRST = (
     "Nobody knew it then.\nInes Halvorsen memorised every rock of the sound by tasting the mud on the lead.\nShe slept."

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from longhop.engines import lexical_writer
 from longhop.errors import RecipeError
+from longhop.kinds import KINDS
 from longhop.recipe import Recipe
-from longhop.recipe_whole import KINDS, LEXICAL_KINDS
-from longhop.stages import checks
 
 SMALL = """
 name: small
@@ -106,9 +104,3 @@ def test_kinds_that_the_engine_does_not_write_are_said(tmp_path: Path) -> None:
     )
     assert load(tmp_path, setting, MODEL).questions.kinds == {"choice": 1, "yes_no": 2}
     assert load(tmp_path, "questions.kinds={choice: 1, bridge: 2}").questions.kinds == {"choice": 1, "bridge": 2}
-
-
-def test_the_kinds_are_those_of_writer_and_checks() -> None:
-    """The recipe names them once more, since it must not load the engine to be read."""
-    assert LEXICAL_KINDS == lexical_writer.KINDS
-    assert set(LEXICAL_KINDS).union(*checks._EXEMPT.values()) == set(KINDS)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from longhop.stages.replies import Quote, Reading, read_questions, split_reasoning
+from longhop.replies.questions import Quote, Reading, read_questions
+from longhop.replies.reasoning import split_reasoning
 
 
 def step(question: str, answer: str, document: Any, quote: str, *uses: int) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from longhop.serving.places import SOCKET_FOLDER, Places
 from longhop.serving.ports import Port
 
 FAKE = Path(__file__).parents[1] / "fake_vllm.py"
-QUICK = Settings(linger=0.1, settle=0.1, grace=0.5, ready=20, backoff=0.02, tick=0.02, health=0.1)
+QUICK = Settings(linger=0.05, settle=0.1, grace=0.3, ready=20, backoff=0.005, tick=0.02, health=0.1)
 LONG = msgspec.structs.replace(QUICK, linger=60)
 
 
@@ -36,7 +36,7 @@ def wait_until(holds: Callable[[], Any], seconds: float = 15) -> Any:
     end = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < end, f"waited {seconds} s in vain"
-        time.sleep(0.05)
+        time.sleep(0.03)
     return found
 
 
@@ -353,6 +353,14 @@ def test_a_lease_gives_servers_and_leaves_nothing(bench: Bench) -> None:
     assert logs == [f"org-model-{spec.key[:8]}-{replica}.log" for replica in range(2)]
 
 
+def test_a_server_is_heard_where_its_log_cannot_be_written(tmp_path: Path) -> None:
+    """A full disk stops no server: what it says is kept for messages, and it does not block."""
+    log = ServerLog(tmp_path / "file" / "a.log", [])
+    (tmp_path / "file").touch()
+    log.feed(b"ValueError: said to nobody\n")
+    assert list(log.lines) == ["ValueError: said to nobody"]
+
+
 def test_processes_share_servers_and_find_them_again(bench: Bench) -> None:
     """Six processes that begin at once start one supervisor and one server, which stays for the next within linger."""
     spec, patient = bench.spec(), msgspec.structs.replace(QUICK, linger=3)
@@ -376,7 +384,7 @@ def test_servers_end_with_their_last_client(bench: Bench, number: signal.Signals
         assert first_line(second) == url
         first.send_signal(number)
         first.wait()
-        time.sleep(0.4)  # longer than linger
+        time.sleep(0.3)  # longer than linger
         assert about(url)
         second.send_signal(number)
         wait_until(lambda: not bench.processes())
@@ -611,7 +619,7 @@ def test_a_build_keeps_servers_between_its_tasks(bench: Bench) -> None:
     with keep(bench.work, QUICK):
         with bench.lease(spec) as servers:
             pid = about(servers.urls[0])["pid"]
-        time.sleep(0.4)  # longer than linger
+        time.sleep(0.3)  # longer than linger
         with bench.lease(spec) as servers:
             assert about(servers.urls[0])["pid"] == pid
     wait_until(lambda: not alive(pid))

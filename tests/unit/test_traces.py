@@ -12,7 +12,8 @@ from longhop.errors import Refused
 from longhop.inference import Inference
 from longhop.recipe import TracesConfig
 from longhop.records import Context, Question, Rejection, Trace, make_id
-from longhop.stages.traces import extract_answer, sample_traces, separate
+from longhop.replies.answers import extract_answer, separate
+from longhop.stages.traces import sample_traces
 
 CONTEXT = Context(context_id="c1", split="train", target_tokens=8, n_tokens=4, text="one two three four", documents=[])
 

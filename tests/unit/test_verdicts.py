@@ -13,7 +13,8 @@ from longhop.errors import Refused
 from longhop.inference import Inference
 from longhop.recipe import ScoringConfig, SelectionConfig
 from longhop.records import Evidence, Question, Trace, Verdict, make_id
-from longhop.stages.verdicts import evidence_cited, read_verdict, score_traces
+from longhop.replies.verdicts import read_verdict
+from longhop.stages.verdicts import evidence_cited, score_traces
 
 QUESTION = Question(
     question_id="q",

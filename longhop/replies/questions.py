@@ -1,7 +1,5 @@
-"""What models write, read with patience: reasoning apart from the rest, and questions out of JSON that is nearly right.
+"""Questions out of a writer's reply, also where its JSON is only nearly right.
 
-    >>> split_reasoning("<think>It is Ines.</think>Answer: 340")
-    ('It is Ines.', 'Answer: 340')
     >>> read_questions("Here you are: {'question': 'Who?', 'answer': 85, 'steps': [{'question': 'W").questions
     ()
 
@@ -19,29 +17,16 @@ from typing import Any, NamedTuple
 import json_repair
 import msgspec
 
-__all__ = ["Quote", "Reading", "WrittenQuestion", "WrittenStep", "read_questions", "split_reasoning"]
+from longhop.replies.reasoning import split_reasoning
 
-_THINK = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
-_OPENED = re.compile(r"^[^\S\n]*<think(?:ing)?>", re.IGNORECASE | re.MULTILINE)
+__all__ = ["Quote", "Reading", "WrittenQuestion", "WrittenStep", "read_questions"]
+
 _STARTS = re.compile(r"""\{\s*(?:["'“]|\w+["'”]?\s*:|\})|\[\s*(?:\{|\])""")
 """Where JSON begins: an object with a key, a list of objects, or nothing of either. A bracket in prose is none."""
 _SIGNS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _DEEPEST = 32
 _LONGEST = 500_000  # characters; a reply that is longer runs in circles
 _FAR = 1_000  # no chain has so many steps
-
-
-def split_reasoning(text: str) -> tuple[str, str]:
-    """Reasoning in `<think>` tags and what follows it, both stripped.
-
-    Chat templates that open the tag in the prompt leave a closing one alone. A tag that is never closed means that the
-    model was cut off while it thought.
-    """
-    closings = [tag for tag in _THINK.finditer(text) if tag[1]]
-    before, after = (text[: closings[-1].start()], text[closings[-1].end() :]) if closings else ("", text)
-    if opened := _OPENED.search(after):
-        before, after = f"{before}\n{after[opened.end() :]}", after[: opened.start()]
-    return _THINK.sub("", before).strip(), after.strip()
 
 
 class Quote(msgspec.Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""What models write, read with patience: reasoning, stated answers, questions in JSON, verdicts."""

@@ -1,0 +1,1 @@
+"""What a writer is shown of a context: bridges between its documents, and the passages around them."""
