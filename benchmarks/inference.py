@@ -152,20 +152,20 @@ class choosing:  # noqa: N801 - reads as a verb
         Dispatcher._choose = self._kept  # type: ignore[method-assign] # noqa: SLF001
 
 
-RATE, DECODE = 8_000, 100
+RATE, DECODE = 2_500, 30
 
 
 def _part(job: tuple[list[str], str, dict[str, int], str]) -> None:
     """What a worker process does: one part of a few contexts, with an engine of its own."""
     urls, work, lengths, way = job
     contexts = {name: text(name, tokens) for name, tokens in lengths.items()}
-    reader = engine(urls, Path(work), 64, free=True)
+    reader = engine(urls, Path(work), 256, free=True)
     with ExitStack() as stack:
         if way == "hashing":
             stack.enter_context(choosing(lambda _, targets, name: targets[hash(name) % len(targets)]))
         if way == "round-robin":
             stack.enter_context(choosing(lambda at, targets, _: targets[next(at) % len(targets)]))
-        for _ in Inference(reader, None, 64).run(ask(contexts)):
+        for _ in Inference(reader, None, 256).run(ask(contexts)):
             pass
 
 
@@ -185,7 +185,7 @@ def targets(count: int = 300, servers: int = 8, workers: int = 8) -> None:
             made = [stack.enter_context(model_server(Script(), shape)) for _ in range(servers)]
             urls = [server.url for server in made]
             names = list(lengths)
-            parts = [{name: lengths[name] for name in names[at : at + 5]} for at in range(0, count, 5)]
+            parts = [{name: lengths[name] for name in names[at : at + 10]} for at in range(0, count, 10)]
             pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(workers))
             pool.map(len, [[]] * workers)  # imports are not what is measured
             began = time.monotonic()

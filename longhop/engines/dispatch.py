@@ -4,7 +4,9 @@
     ...     reply = await send(target, …)
 
 - A context's first request goes to the server with the fewest tokens in flight; the others follow it there while it is
-  well, since its prompt is cached there. They wait for it where it is overloaded.
+  well, since its prompt is cached there. They wait for it where it is overloaded, and until the prompt is computed.
+- A server computes one prompt after the other, so no more than two contexts wait for it: the next one goes to the
+  server that is free first, and not to the one that seemed so long before.
 - No more contexts are in flight on a server than its cache holds, where its size is known: a context that is evicted
   between two of its requests is computed twice.
 - A server that says that it is overloaded is sent less, and more again with each answer, and nothing before the time
@@ -45,6 +47,8 @@ _OVERLOADED_SECONDS = 0.2
 _MOST_SILENT_SECONDS = 60.0
 _FAILURES = 3
 """Failures one after another until a server is left alone."""
+_AHEAD = 2
+"""Contexts that a server is given before they are computed: one that it computes, and the next."""
 _FREE_SHARE = 0.9
 """Of a cache, what prompts may take; the rest is for what is generated."""
 
@@ -78,6 +82,10 @@ class Dispatcher:
         """Whether somebody starts servers again that end."""
         self.capacity: dict[str, int] = {}
         """Tokens that a server's cache holds, where that is known."""
+        self.computes_first: set[str] = set()
+        """Servers on which the first request of a context says by `computed` when the others may follow."""
+        self._computing: dict[str, int] = {}
+        """Contexts whose first request is one of this process and has a slot, and the tokens of its prompt."""
 
     @asynccontextmanager
     async def slot(self, affinity: str, tokens: int) -> AsyncIterator[str]:
@@ -106,6 +114,8 @@ class Dispatcher:
         try:
             yield slot.target
         finally:
+            if self.is_first(affinity, tokens):
+                del self._computing[affinity]
             self._give_back(slot)
 
     # What servers do
@@ -161,6 +171,20 @@ class Dispatcher:
 
         for target in targets:
             self._note(target, note)
+
+    def is_first(self, affinity: str, tokens: int) -> bool:
+        """Whether a request that has a slot is to compute its context, while the others wait for it."""
+        return self._computing.get(affinity) == tokens
+
+    def computed(self, affinity: str, target: str, tokens: int) -> None:
+        """A prompt is in the server's cache: the others may follow."""
+        self._computing.pop(affinity, None)
+        try:
+            with self._ledger.open() as state:
+                state.put_place(affinity, target, tokens)
+        except StorageError as error:  # who waits for it is told when it looks again
+            log.debug("%s", error)
+        self._pump()
 
     def answered_lately(self) -> bool:
         """Whether a server has answered anybody within an hour, so that it is worth waiting for."""
@@ -224,16 +248,26 @@ class Dispatcher:
             if target is None:
                 continue
             yield one, state.take(target, one.affinity, one.tokens)
-            load.add(target, one.affinity, one.tokens)
             if _has_place(one):
-                state.put_place(one.affinity, target)
+                place = state.put_place(one.affinity, target, 0 if target in self.computes_first else one.tokens)
+                if not place.has(one.tokens):
+                    self._computing[one.affinity] = one.tokens
+                    load.computes(one.affinity)
+            load.add(target, one.affinity, one.tokens)
 
     def _choose(self, state: State, load: _Load, one: _Waiting) -> str | None:
         place = state.place(one.affinity) if _has_place(one) else None
-        stays = place in self._targets and not load.fails(place)
+        if place is not None and place.target in self._targets and not load.fails(place.target):
+            if not place.has(one.tokens) and load.computing(place.target, one.affinity):
+                return None
+            candidates = [place.target]
+        elif _has_place(one):
+            candidates = [target for target in self._targets if load.ahead(target) < _AHEAD]
+        else:
+            candidates = self._targets
         fitting = [
             target
-            for target in ([place] if stays and place is not None else self._targets)
+            for target in candidates
             if load.takes(target) and load.fits(target, one.affinity, one.tokens, self.capacity.get(target))
         ]
         return min(fitting, key=lambda target: (load.tokens(target), load.requests(target))) if fitting else None
@@ -287,6 +321,7 @@ class _Load:
         self._requests = dict.fromkeys(targets, 0)
         self._tokens = dict.fromkeys(targets, 0)
         self._contexts: dict[str, dict[str, int]] = {target: {} for target in targets}
+        self._uncomputed = state.uncomputed
         self.health = {target: state.health(target, concurrency) for target in targets}
         self._now = now()
         for slot in state.slots:
@@ -296,6 +331,10 @@ class _Load:
         """One more of this process."""
         self._mine += 1
         self._count(target, affinity, tokens)
+
+    def computes(self, affinity: str) -> None:
+        """The first request of a context has a slot from now on."""
+        self._uncomputed.add(affinity)
 
     def _count(self, target: str, affinity: str, tokens: int) -> None:
         if target not in self._requests:
@@ -328,6 +367,14 @@ class _Load:
 
     def tokens(self, target: str) -> int:
         return self._tokens[target]
+
+    def computing(self, target: str, affinity: str) -> bool:
+        """Whether a request in flight computes a context on a server, or waits for its turn."""
+        return affinity in self._uncomputed and affinity in self._contexts[target]
+
+    def ahead(self, target: str) -> int:
+        """Contexts that a server has still to compute."""
+        return len(self._uncomputed & self._contexts[target].keys())
 
     def fails(self, target: str | None) -> bool:
         """Whether a server is left alone because it does not answer; one that is overloaded comes back soon."""

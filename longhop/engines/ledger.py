@@ -26,7 +26,7 @@ from pathlib import Path
 
 from longhop.errors import StorageError
 
-__all__ = ["LONGEST_SILENCE", "Health", "Ledger", "Slot", "State", "now"]
+__all__ = ["LONGEST_SILENCE", "Health", "Ledger", "Place", "Slot", "State", "now"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS slots
@@ -34,14 +34,17 @@ CREATE TABLE IF NOT EXISTS slots
 CREATE TABLE IF NOT EXISTS waiting
     (engine TEXT, pid INTEGER, born TEXT, PRIMARY KEY (engine, pid, born)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS places
-    (engine TEXT, affinity TEXT, target TEXT, used REAL, PRIMARY KEY (engine, affinity)) WITHOUT ROWID;
+    (engine TEXT, affinity TEXT, target TEXT, used REAL, computed INTEGER, PRIMARY KEY (engine, affinity))
+    WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS health
     (engine TEXT, target TEXT, most REAL, failures INTEGER, silent_until REAL, answered REAL, said TEXT,
     PRIMARY KEY (engine, target)) WITHOUT ROWID;
 """
-_VERSION = 3
+_VERSION = 4
 """Raise it with the schema: a file of another version is begun anew."""
 _PURGE_SECONDS = 1.0
+_OWN = 1.25
+"""A prompt may be longer by this than one that shares its beginning. What checks show of a context is much shorter."""
 _PLACE_SECONDS = 3600.0
 """How long a server is thought to have a context that nobody asks about."""
 
@@ -60,6 +63,19 @@ class Slot:
     affinity: str
     tokens: int
     """Tokens of its prompt."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a context sits."""
+
+    target: str
+    computed: int
+    """Tokens of the longest prompt on it that the server has computed, and keeps; a first request computes more."""
+
+    def has(self, tokens: int) -> bool:
+        """Whether a prompt of so many tokens is computed, but for its end."""
+        return tokens <= _OWN * self.computed
 
 
 @dataclass
@@ -142,19 +158,33 @@ class State:
         """Its request has ended."""
         self._database.execute("DELETE FROM slots WHERE id = ?", (slot.id,))
 
-    def place(self, affinity: str) -> str | None:
+    def place(self, affinity: str) -> Place | None:
         """The server that a context sits on."""
         row = self._database.execute(
-            "SELECT target FROM places WHERE engine = ? AND affinity = ? AND used BETWEEN ? AND ?",
+            "SELECT target, computed FROM places WHERE engine = ? AND affinity = ? AND used BETWEEN ? AND ?",
             (self._engine, affinity, now() - _PLACE_SECONDS, now()),
         ).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None else Place(*row)
 
-    def put_place(self, affinity: str, target: str) -> None:
-        """A context sits on a server from now on."""
-        self._database.execute(
-            "INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", (self._engine, affinity, target, now())
-        )
+    def put_place(self, affinity: str, target: str, computed: int = 0) -> Place:
+        """A context sits on a server from now on, which has computed so many tokens of it; more than it had stay."""
+        (most,) = self._database.execute(
+            "INSERT INTO places VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET used = excluded.used, "
+            "computed = max(excluded.computed, computed * (target = excluded.target)), target = excluded.target "
+            "RETURNING computed",
+            (self._engine, affinity, target, now(), computed),
+        ).fetchone()
+        return Place(target, most)
+
+    @property
+    def uncomputed(self) -> set[str]:
+        """Contexts of requests in flight whose prompt is still to be computed."""
+        rows = self._database.execute(
+            "SELECT DISTINCT affinity FROM slots JOIN places USING (engine, affinity) "
+            "WHERE engine = ? AND slots.tokens > ? * places.computed",
+            (self._engine, _OWN),
+        ).fetchall()
+        return {affinity for (affinity,) in rows}
 
     def health(self, target: str, most: float) -> Health:
         """How a server does; one that was not asked yet is well and takes `most` requests."""

@@ -17,7 +17,8 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ import openai
 from longhop.engines import Completion, Request
 from longhop.engines.bodies import Bodies
 from longhop.engines.connections import Connections
-from longhop.engines.dispatch import LONG_TOKENS, Dispatcher
+from longhop.engines.dispatch import Dispatcher
 from longhop.engines.equal_samples import EqualSamples
 from longhop.engines.keys import headers_of, key_of, key_remedy, redacted, secrets_of
 from longhop.engines.ledger import Ledger
@@ -110,7 +111,6 @@ class OpenAIEngine:
         self._lengths = Lengths(count)
         self._facts: dict[str, TargetFacts] | None = None
         self._starting: asyncio.Lock | None = None
-        self._primed: dict[tuple[str, str], asyncio.Future[None]] = {}
         self._equal = EqualSamples()
         self._answers = 0
 
@@ -140,8 +140,9 @@ class OpenAIEngine:
             try:
                 async with self._dispatcher.slot(request.affinity, tokens) as target:
                     await self._known(target)
-                    await self._prime(target, request, tokens)
-                    completion = await self._send(target, self._bodies.body(request, self._samples(request)), tokens)
+                    async with self._computing(target, request, tokens):
+                        body = self._bodies.body(request, self._samples(request))
+                        completion = await self._send(target, body, tokens)
             except _Passing:
                 continue
             except _Unusable as failure:
@@ -305,6 +306,8 @@ class OpenAIEngine:
         for target, fact in found.items():
             if fact.cache_tokens is not None:
                 self._dispatcher.capacity[target] = fact.cache_tokens
+            if fact.shares_prefixes:
+                self._dispatcher.computes_first.add(target)
         self._dispatcher.found(found)
 
     async def _known(self, target: str) -> None:
@@ -317,26 +320,20 @@ class OpenAIEngine:
             raise self._unanswered(target, fact, counts=0)
         self._note({target: fact})
 
-    async def _prime(self, target: str, request: Request, tokens: int) -> None:
+    @asynccontextmanager
+    async def _computing(self, target: str, request: Request, tokens: int) -> AsyncIterator[None]:
         """Have a long context computed once before its requests are computed side by side."""
-        fact = (self._facts or {}).get(target)
-        if tokens < LONG_TOKENS or fact is None or not fact.shares_prefixes or not request.affinity:
-            return
-        place = (target, request.affinity)
-        if place in self._primed:
-            await asyncio.shield(self._primed[place])
-            return
-        done = self._primed[place] = asyncio.get_running_loop().create_future()
-        try:
-            await self._send(target, self._bodies.first(request), tokens)
-        except BaseException as error:
-            self._primed.pop(place, None)
-            if not isinstance(error, Exception):
-                raise
-            log.debug("%s", error)  # the request itself meets it again, and says so
-        finally:
-            if not done.done():
-                done.set_result(None)
+        first = self._dispatcher.is_first(request.affinity, tokens)
+        if first:
+            try:
+                await self._send(target, self._bodies.first(request), tokens)
+            except (_Passing, _Unusable, Refused, EngineError) as error:  # the request itself meets it again
+                log.debug("%s", error)
+            else:
+                self._dispatcher.computed(request.affinity, target, tokens)
+        yield
+        if first and self._dispatcher.is_first(request.affinity, tokens):  # it has computed the context itself
+            self._dispatcher.computed(request.affinity, target, tokens)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -545,3 +545,67 @@ async def test_answers_to_other_processes_are_hope(
             clock(0.2)
     mine._ledger.close()
     other._ledger.close()
+
+
+@in_loop
+async def test_the_others_of_a_context_wait_until_its_first_request_has_computed_it() -> None:
+    """Side by side, each of them would compute the prompt that they share."""
+    made = dispatcher()
+    made.computes_first.add(ONE)
+    async with holding(made) as requests:
+        requests.ask("first", "c", LONG)
+        requests.ask("second", "c", LONG)
+        assert await requests.went("first") == ONE
+        assert made.is_first("c", LONG)
+        assert await requests.went("second", within=0.2) is None
+        made.computed("c", ONE, LONG)
+        assert await requests.went("second") == ONE
+        assert not made.is_first("c", LONG)
+
+
+@in_loop
+async def test_a_first_request_that_ends_without_having_computed_leaves_that_to_the_next() -> None:
+    """It may have failed, or been given up."""
+    made = dispatcher()
+    made.computes_first.add(ONE)
+    async with holding(made) as requests:
+        requests.ask("first", "c", LONG)
+        requests.ask("second", "c", LONG)
+        await requests.went("first")
+        await requests.end("first")
+        assert await requests.went("second") == ONE
+        assert made.is_first("c", LONG)
+
+
+@in_loop
+async def test_contexts_wait_for_the_server_that_is_free_first() -> None:
+    """Two a server are computed or wait there; the next one is not tied to a server before one of them is done."""
+    made = dispatcher(ONE, TWO)
+    made.computes_first.update([ONE, TWO])
+    async with holding(made) as requests:
+        for number in range(5):
+            requests.ask(f"{number}", f"c{number}", LONG)
+        went = [await requests.went(f"{number}") for number in range(4)]
+        assert sorted(map(str, went)) == [ONE, ONE, TWO, TWO]
+        assert await requests.went("4", within=0.2) is None
+        made.computed("c1", str(went[1]), LONG)
+        assert await requests.went("4") == went[1]
+
+
+@in_loop
+async def test_what_checks_show_of_a_context_is_not_the_context() -> None:
+    """A context of which a quarter was sent is not in the cache."""
+    made = dispatcher()
+    made.computes_first.add(ONE)
+    async with holding(made) as requests:
+        requests.ask("check", "c", LONG // 4)
+        await requests.went("check")
+        made.computed("c", ONE, LONG // 5)
+        await requests.end("check")
+        requests.ask("trace", "c", LONG)
+        await requests.went("trace")
+        assert made.is_first("c", LONG)
+        made.computed("c", ONE, LONG)
+        requests.ask("other question", "c", LONG + 50)
+        assert await requests.went("other question") == ONE
+        assert not made.is_first("c", LONG + 50)

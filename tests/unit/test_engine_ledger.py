@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from longhop.engines import ledger as module
-from longhop.engines.ledger import LONGEST_SILENCE, Health, Ledger, now
+from longhop.engines.ledger import LONGEST_SILENCE, Health, Ledger, Place, now
 from longhop.errors import StorageError
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -53,7 +53,7 @@ def test_engines_do_not_see_each_other(ledger: Ledger, tmp_path: Path) -> None:
     other = Ledger(tmp_path / "ledger.sqlite", "other")
     with ledger.open() as state:
         state.take(URL, "c", 5)
-        state.put_place("c", URL)
+        state.put_place("c", URL, 3000)
         state.put_health(URL, Health(3.0))
     with other.open() as state:
         assert (state.slots, state.place("c"), state.health(URL, 64).most) == ([], None, 64)
@@ -107,8 +107,8 @@ def test_a_process_with_the_number_of_one_that_is_gone_holds_nothing(
 def test_places_are_forgotten_after_an_hour(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """And those of before a restart of the machine, whose clock begins anew."""
     with ledger.open() as state:
-        state.put_place("c", URL)
-        assert state.place("c") == URL
+        state.put_place("c", URL, 3000)
+        assert state.place("c") == Place(URL, 3000)
         at = now() + seconds
         monkeypatch.setattr(module, "now", lambda: at)
         assert state.place("c") is None
