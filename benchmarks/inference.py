@@ -104,13 +104,20 @@ def slots() -> None:
     print(f"slots: {count:,} requests in {wall:.1f} s, ideal {ideal:.1f} s: {wall / ideal:.3f}")
 
 
+PREFILL = [
+    (1, 40, 8_000, ("context", "question", "shuffled")),
+    (2, 60, 32_000, ("context", "question", "shuffled")),
+    (2, 200, 131_072, ("context",)),  # the other orders take four times as long, and say the same
+]
+
+
 def prefill() -> None:
     """Prompt tokens computed over the least possible."""
-    for servers, count, tokens in ((1, 40, 8_000), (2, 60, 32_000)):
+    for servers, count, tokens, orders in PREFILL:
         contexts = {f"c{number}": text(f"c{number}", tokens) for number in range(count)}
         least = count * (tokens + QUESTIONS * 80)
         said = []
-        for order in ("context", "question", "shuffled"):
+        for order in orders:
             for routed in (True, False):
                 with ExitStack() as stack:
                     work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -121,16 +128,12 @@ def prefill() -> None:
                     reader = engine([server.url for server in made], work, 32)
                     if not routed:
                         stack.enter_context(choosing(lambda at, targets, _: targets[next(at) % len(targets)]))
-                        reader._prime = _nothing  # noqa: SLF001 - as a client would that knows nothing of caches
+                        reader._dispatcher.computes_first = Nobody()  # noqa: SLF001 - who knows nothing of caches
                     for _ in Inference(reader, None, 32).run(ask(contexts, order)):
                         pass
                     computed = sum(server.stats().prefilled_tokens for server in made)
                 said.append(f"{order}{'' if routed else ', sent as they come'} {computed / least:.3f}")
         print(f"prefill: {count} contexts of {tokens:,} tokens, {servers} servers with room for two: {'; '.join(said)}")
-
-
-async def _nothing(*_: object) -> None:
-    pass
 
 
 class choosing:  # noqa: N801 - reads as a verb
@@ -140,16 +143,23 @@ class choosing:  # noqa: N801 - reads as a verb
         self._choose, self._at = choose, itertools.count()
 
     def __enter__(self) -> None:
-        self._kept = Dispatcher._choose  # noqa: SLF001
+        self._kept = Dispatcher._candidates  # noqa: SLF001
         choose, at = self._choose, self._at
 
-        def other(self: Any, _: Any, load: Any, one: Any) -> str | None:
-            return None if load.full else choose(at, self._targets, one.affinity)
+        def other(self: Any, _place: Any, _load: Any, one: Any) -> list[str]:
+            return [choose(at, self._targets, one.affinity)]
 
-        Dispatcher._choose = other  # type: ignore[method-assign] # noqa: SLF001
+        Dispatcher._candidates = other  # type: ignore[method-assign] # noqa: SLF001
 
     def __exit__(self, *_: object) -> None:
-        Dispatcher._choose = self._kept  # type: ignore[method-assign] # noqa: SLF001
+        Dispatcher._candidates = self._kept  # type: ignore[method-assign] # noqa: SLF001
+
+
+class Nobody(set[str]):
+    """No server, whoever is added."""
+
+    def add(self, _: str) -> None:  # noqa: D102
+        pass
 
 
 RATE, DECODE = 2_500, 30

@@ -11,13 +11,13 @@ from typing import TypeVar
 
 from longhop.claims import Running
 from longhop.completions import CompletionStore
-from longhop.engines.roles import make_engine, model_of, server_spec, window_needed
+from longhop.engines.roles import make_engine, model_of, server_spec
 from longhop.errors import StorageError
 from longhop.inference import Inference
 from longhop.manifest import Manifest, load
 from longhop.progress import Progress, Pulse
 from longhop.prompting import Prompts, load_prompts
-from longhop.recipe import EngineConfig, Recipe
+from longhop.recipe import Recipe
 from longhop.records import Context, Record, Trace, Verdict
 from longhop.segments import FLUSH_SECONDS, Segments
 from longhop.serving import lease
@@ -91,14 +91,15 @@ class Building:
     def inference(self, role: str) -> Inference:
         """The engine of a role, with the completions that it gave before."""
         config, work = self.recipe.engines[role], self.folder.work
-        engine = make_engine(role, config, self.prompts, self.tokenizer, work, self._urls(config))
+        engine = make_engine(role, config, self.prompts, self.tokenizer, work, self._urls(role))
         return Inference(engine, self._completions, config.concurrency, self.progress.answered)
 
-    def _urls(self, config: EngineConfig) -> list[str]:
+    def _urls(self, role: str) -> list[str]:
         """Addresses of an engine's servers, which are started where they are ours."""
+        config = self.recipe.engines[role]
         if config.kind != "vllm":
             return config.urls
-        spec = server_spec(config, window_needed(self.recipe))
+        spec = server_spec(self.recipe, role)
         return self._stack.enter_context(lease(spec, self.folder.work)).urls
 
     def model(self, role: str) -> str:

@@ -26,7 +26,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from longhop.engines.ledger import LONGEST_SILENCE, Health, Ledger, Slot, State, now
+from longhop.engines.ledger import LONGEST_SILENCE, Health, Ledger, Place, Slot, State, now
 from longhop.errors import EngineError, StorageError
 
 __all__ = ["LONG_TOKENS", "Dispatcher"]
@@ -257,20 +257,23 @@ class Dispatcher:
 
     def _choose(self, state: State, load: _Load, one: _Waiting) -> str | None:
         place = state.place(one.affinity) if _has_place(one) else None
-        if place is not None and place.target in self._targets and not load.fails(place.target):
-            if not place.has(one.tokens) and load.computing(place.target, one.affinity):
-                return None
-            candidates = [place.target]
-        elif _has_place(one):
-            candidates = [target for target in self._targets if load.ahead(target) < _AHEAD]
-        else:
-            candidates = self._targets
+        if place is not None and (place.target not in self._targets or load.fails(place.target)):
+            place = None
+        if place is not None and not place.has(one.tokens) and load.computing(place.target, one.affinity):
+            return None
         fitting = [
             target
-            for target in candidates
+            for target in self._candidates(place, load, one)
             if load.takes(target) and load.fits(target, one.affinity, one.tokens, self.capacity.get(target))
         ]
         return min(fitting, key=lambda target: (load.tokens(target), load.requests(target))) if fitting else None
+
+    def _candidates(self, place: Place | None, load: _Load, one: _Waiting) -> list[str]:
+        if place is not None:
+            return [place.target]
+        if _has_place(one):
+            return [target for target in self._targets if load.ahead(target) < _AHEAD]
+        return self._targets
 
     def _look_again(self) -> None:
         """Other processes give slots back, too, and time passes for servers that are left alone."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from longhop.tokens import Tokenizer, load_tokenizer
 __all__ = ["check_engines", "check_keys", "identity", "make_engine", "model_of", "server_spec", "window_needed"]
 
 _PROMPT_TOKENS = 2048
-"""What prompts put around a context."""
+"""What prompts put around a context, or what a judge is asked."""
+_CHECK_TOKENS = 4096
+"""Of the answer to a check, at most."""
 _WORDS = 1.7
 """Tokens of a model a word, at most, in prose and code of European languages."""
 
@@ -41,18 +44,44 @@ def identity(config: EngineConfig) -> dict[str, Any]:
     return config.model_dump(include={"kind", "model", "revision", "sampling", "extra_body", "args"})
 
 
-def window_needed(recipe: Recipe, role: str | None = None) -> int:
-    """Tokens of the longest prompt and its answer, of a role or of all; estimated where the recipe counts words."""
-    longest = max(recipe.contexts.lengths)
-    needed = {recipe.traces.engine: longest + recipe.traces.max_tokens}
-    if recipe.questions.scope == "context":
-        needed[recipe.questions.engine] = max(needed.get(recipe.questions.engine, 0), longest)
-    most = max(needed.values()) if role is None else needed.get(role, 0)
+def window_needed(recipe: Recipe, role: str) -> int:
+    """Tokens of the longest prompt of a role and its answer; estimated where the recipe counts words.
+
+    Of roles that share vLLM's servers, the one that needs most decides.
+    """
+    config = recipe.engines[role]
+    together = (
+        {role}
+        if config.kind != "vllm"
+        else {
+            name
+            for name, other in recipe.engines.items()
+            if other.kind == "vllm" and _servers(other).key == _servers(config).key
+        }
+    )
+    most = max(need for name, need in _needs(recipe) if name in together) if together else 0
     return round(most * (_WORDS if recipe.tokenizer == "words" else 1)) + _PROMPT_TOKENS
 
 
-def server_spec(config: EngineConfig, window: int) -> ServerSpec:
+def _needs(recipe: Recipe) -> Iterator[tuple[str, int]]:
+    """What each use of an engine needs: context or passages, and the answer."""
+    yield from ((role, 0) for role in recipe.engines)
+    longest = max(recipe.contexts.lengths)
+    questions, checks = recipe.questions, recipe.checks
+    count = questions.per_request or questions.per_context
+    shown = longest if questions.scope == "context" else min(longest, questions.budget)
+    yield questions.engine, shown + questions.reply_tokens(count)
+    yield checks.engine, min(longest, checks.budget * questions.steps[1]) + _CHECK_TOKENS
+    yield recipe.traces.engine, longest + recipe.traces.max_tokens
+
+
+def server_spec(recipe: Recipe, role: str) -> ServerSpec:
     """The servers that an engine of the kind `vllm` starts."""
+    config = recipe.engines[role]
+    return _servers(config, config.max_context or window_needed(recipe, role))
+
+
+def _servers(config: EngineConfig, window: int | None = None) -> ServerSpec:
     assert config.model is not None
     return ServerSpec(
         model=config.model,
@@ -61,7 +90,7 @@ def server_spec(config: EngineConfig, window: int) -> ServerSpec:
         command=tuple(config.command),
         replicas=config.replicas,
         gpus=tuple(config.gpus),
-        max_model_len=config.max_context or window,
+        max_model_len=window,
         exclusive=config.exclusive,
     )
 
@@ -88,7 +117,7 @@ def make_engine(
     from longhop.engines.openai import OpenAIEngine  # noqa: PLC0415
 
     own = load_tokenizer(config.tokenizer) if config.tokenizer is not None else tokenizer
-    served = server_spec(config, 0).served_name if config.kind == "vllm" else None
+    served = _servers(config).served_name if config.kind == "vllm" else None
     words = own.name == "words"
     return OpenAIEngine(role, config, prompts, own.count, counts_words=words, work=work, urls=urls, served=served)
 
@@ -114,7 +143,7 @@ def check_engines(recipe: Recipe, *, ask: bool = True) -> None:
     for role, config in recipe.engines.items():
         check_keys(role, config)
         if config.kind == "vllm":
-            specs.append(server_spec(config, window_needed(recipe)))
+            specs.append(server_spec(recipe, role))
             specs[-1].check(os.environ)
         elif config.kind == "openai" and ask:
             _check_servers(role, config, window_needed(recipe, role))

@@ -22,8 +22,15 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 COMMAND = (sys.executable, str(Path(__file__).with_name("vllm_cpu.py")), "serve")
-ARGS = ("--enforce-eager", "--dtype", "float32")  # where the processor lacks bfloat16, that is many times as slow
-WINDOW = 4096
+NAME = "tiny"
+ARGS = (
+    "--served-model-name",
+    NAME,
+    "--enforce-eager",
+    "--dtype",
+    "float32",
+)  # where the processor lacks bfloat16, that is many times as slow
+WINDOW = 8192
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,9 +62,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def spec(tiny_model: Path) -> ServerSpec:
     """Whatever is served with the same model, arguments and command shares these servers."""
-    return ServerSpec(
-        model=str(tiny_model), served="tiny", args=ARGS, command=COMMAND, replicas=2, max_model_len=WINDOW
-    )
+    return ServerSpec(model=str(tiny_model), args=ARGS, command=COMMAND, replicas=2, max_model_len=WINDOW)
 
 
 @pytest.fixture(scope="session")

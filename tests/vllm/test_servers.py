@@ -15,6 +15,7 @@ from openai.types.chat import ChatCompletion
 from longhop.errors import EngineError
 from longhop.serving import Servers, ServerSpec, lease
 from longhop.serving.places import Places
+from tests.vllm.conftest import NAME, WINDOW
 from tests.vllm.processes import alive, supervised, title, wait_for
 
 pytestmark = pytest.mark.timeout(900)  # a server that starts on a busy machine
@@ -64,7 +65,7 @@ def test_each_replica_has_its_address_and_serves_the_model(servers: Servers) -> 
         with openai.OpenAI(base_url=url, api_key="none") as client:
             [model] = client.models.list().data
         assert model.id == servers.model == "tiny"
-        assert model.model_dump()["max_model_len"] == 4096
+        assert model.model_dump()["max_model_len"] == WINDOW
 
 
 def test_eight_samples_of_one_request_have_seeds_of_their_own(servers: Servers) -> None:
@@ -110,10 +111,10 @@ def test_a_context_is_computed_once_where_it_was_before(servers: Servers) -> Non
 
 def test_a_prompt_that_is_too_long_is_refused_with_the_window(servers: Servers) -> None:
     """So is an answer that would not fit; neither disturbs the server."""
-    with pytest.raises(openai.BadRequestError, match="maximum context length is 4096 tokens"):
-        ask(servers.urls[0], CONTEXT * 20, seed=1)
+    with pytest.raises(openai.BadRequestError, match=f"maximum context length is {WINDOW} tokens"):
+        ask(servers.urls[0], CONTEXT * 50, seed=1)
     with pytest.raises(openai.BadRequestError, match="max_tokens"):
-        ask(servers.urls[0], "short", seed=1, max_tokens=5000)
+        ask(servers.urls[0], "short", seed=1, max_tokens=WINDOW + 1)
     assert servers.check() == servers.urls
 
 
@@ -137,7 +138,8 @@ def test_a_server_whose_engine_dies_is_started_again(servers: Servers, work: Pat
 
 def test_a_window_that_the_model_does_not_have_is_said(spec: ServerSpec, work: Path) -> None:
     """In vLLM's own words, with what to do and where its log lies; the replicas that run are not disturbed."""
-    longer = msgspec.structs.replace(spec, served="longer", replicas=1, max_model_len=200_000)
+    args = tuple("longer" if arg == NAME else arg for arg in spec.args)
+    longer = msgspec.structs.replace(spec, args=args, replicas=1, max_model_len=200_000)
     with pytest.raises(EngineError) as raised, lease(longer, work):
         pass
     said = str(raised.value)
