@@ -22,7 +22,7 @@ _FIRST = (
     "fifteenth sixteenth seventeenth eighteenth nineteenth"
 ).split()
 ORDINALS = {word: number for number, word in enumerate(_FIRST, 1)}
-"""Ordinal words up to ninety-ninth, hyphens as spaces."""
+"""Ordinal words up to hundredth, hyphens as spaces."""
 for _tens, (_stem, _whole) in enumerate(
     zip(
         "twenty thirty forty fifty sixty seventy eighty ninety".split(),
@@ -33,6 +33,7 @@ for _tens, (_stem, _whole) in enumerate(
 ):
     ORDINALS[_whole] = 10 * _tens
     ORDINALS.update({f"{_stem} {_FIRST[unit - 1]}": 10 * _tens + unit for unit in range(1, 10)})
+ORDINALS["hundredth"] = 100
 
 _MONTHS = {
     name: number
@@ -47,14 +48,14 @@ _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 
 _M = rf"(?P<m>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\.?"
 _WORDS = "|".join(sorted((word.replace(" ", "[ -]") for word, n in ORDINALS.items() if n <= 31), key=len, reverse=True))
-_D = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
+_D = r"(?P<d>\d{1,2})(?:st|nd|rd|th|\.)?"
 _D_WORD = rf"(?:{_D}|(?P<dw>{_WORDS}))"
 _Y = r"(?P<y>\d{4})"
 _PATTERNS = [
     re.compile(pattern)
     for pattern in (
-        rf"{_Y}-(?P<m>\d{{1,2}})-(?P<d>\d{{1,2}})",
-        rf"{_Y}/(?P<m>\d{{1,2}})/(?P<d>\d{{1,2}})",
+        rf"{_Y}-(?P<m>\d{{1,2}})-(?P<d>\d{{1,2}})(?:[t ]00:00(?::00)?z?)?",
+        rf"{_Y}(?P<sep>[/.])(?P<m>\d{{1,2}})(?P=sep)(?P<d>\d{{1,2}})",
         rf"(?P<d>\d{{1,2}})\.\s?(?P<m>\d{{1,2}})\.\s?{_Y}",
         rf"(?:the )?{_D_WORD}(?: of |[ -]){_M},?[ -]{_Y}",
         rf"{_M} (?:the )?{_D_WORD},? {_Y}",
@@ -65,12 +66,12 @@ _PATTERNS = [
     )
 ]
 _SLASHES = re.compile(rf"(?P<one>\d{{1,2}})/(?P<two>\d{{1,2}})/{_Y}")
-_BEFORE = re.compile(r"(?:in|on|since|the year|in the year|year) (?=.*\d)")
+_BEFORE = re.compile(r"(?:in|on|during|the year|in the year|year) (?=.*\d)")
 _WEEKDAY = re.compile(rf"(?:on )?(?P<name>{'|'.join(_WEEKDAYS)}),? (?:the )?(?=.*\d)")
 _ERA = re.compile(
     r"(?P<front>a\.?\s?d\.?)\s(?P<one>\d{1,4})|(?P<two>\d{1,5})\s?(?P<era>b\.?\s?c\.?(?:\s?e\.?)?|a\.?\s?d\.?|c\.?\s?e\.?)"
 )
-_TIME = re.compile(r"(?:at )?(?P<h>\d{1,2})(?:[:.](?P<min>\d{2}))?\s?(?P<half>[ap]\.?\s?m\.?)?")
+_TIME = re.compile(r"(?:at )?(?P<h>\d{1,2})(?:[:.](?P<min>\d{2})(?::(?P<sec>\d{2}))?)?\s?(?P<half>[ap]\.?\s?m\.?)?")
 _NOON = {"noon": "12:00", "midday": "12:00", "12 noon": "12:00", "midnight": "00:00", "12 midnight": "00:00"}
 
 
@@ -122,7 +123,7 @@ def _era(text: str) -> str | None:
 
 
 def time_of_day(text: str) -> str | None:
-    """Hours and minutes of 24; None where it may be morning or afternoon, or a ratio."""
+    """Hours, minutes and, unless they are 0, seconds of 24; None where it may be morning or afternoon, or a ratio."""
     if text in _NOON:
         return _NOON[text]
     match = _TIME.fullmatch(text)
@@ -137,4 +138,7 @@ def time_of_day(text: str) -> str | None:
         match["min"] and ":" in text and (hour >= 13 or match["h"].startswith("0")) and hour < 24 and minute < 60
     ):
         return None
-    return f"{hour:02}:{minute:02}"
+    second = int(match["sec"] or 0)
+    if second >= 60:
+        return None
+    return f"{hour:02}:{minute:02}" + (f":{second:02}" if second else "")

@@ -1,7 +1,7 @@
 """Numbers and quantities in common notations, for `longhop.answers`.
 
     >>> quantity("1,234.50 km"), quantity("three and a half kilometres"), quantity("$1.5bn"), quantity("ten per cent")
-    (('2469/2', 'km'), ('7/2', 'km'), ('1500000000', '$'), ('10', '%'))
+    ((Fraction(2469, 2), 'km'), (Fraction(7, 2), 'km'), (Fraction(1500000000, 1), '$'), (Fraction(10, 1), '%'))
     >>> quantity("14 or 15"), quantity("one two")
     (None, None)
 
@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from longhop.answers_dates import ORDINALS
 
-__all__ = ["asked_units", "ordinal", "quantity", "singular", "starts_number", "unit_of"]
+__all__ = ["asked_units", "is_unit", "ordinal", "quantity", "singular", "starts_number", "unit_of"]
 
 _DIGITS = (
     r"(?:\d{1,3}(?:,\d{3})+(?![\d,])|[1-9]\d{0,2}(?: \d{3})+(?!\d)|[1-9]\d?(?:,\d{2})+,\d{3}(?![\d,])|\d+)"
@@ -30,8 +30,14 @@ _QUANTITY = re.compile(
 )
 _TEN_TO = re.compile(r"(?P<sign>[+-]?)10\^(?P<power>[+-]?\d{1,2})(?P<unit>\s.*)?")
 _SPELLED_UNIT = re.compile(r"[^\W\d_]+(?:['.][^\W\d_]+)*\.?|%|‰|°[CF]?|[$€£¥₹]|[^\W\d_]+\^?[23]|/|·")
-_AND_A_HALF = re.compile(r"^([+-]?\d+) and (?:a |one )?half\b")
+_AND_A_HALF = re.compile(r"^([+-]?\d+) and (?:(?:a |one )?half\b|(?=\d+/\d))")
+# Notations in which the comma is the decimal sign beyond doubt, and the apostrophes of Switzerland.
+_EUROPEAN = re.compile(r"(?<![\d.,])(\d{1,3}(?:(?:\.\d{3})+|(?: \d{3})+)),(\d+)(?![\d.,])")
+_SWISS = re.compile(r"(?<!\d)\d{1,3}(?:'\d{3})+(?![\d'])")
 _HOW_MANY = re.compile(r"\b(?:how many|how much|number of|amount of)\s+([^\W\d_]+(?:[ -][^\W\d_]+){0,3})")
+_IN_UNIT = re.compile(r"\bin ((?:(?:square|cubic|nautical) )?[^\W\d_]{2,}(?: per (?:square |cubic )?[^\W\d_]+)?)")
+# In the plural or by a symbol that is no word: not "in second place", "in Oz".
+_PLAIN_UNIT = re.compile(r"^(?:\w+ )?(?:\w{2,}s|feet|celsius|fahrenheit|hertz|kelvin|percent|km|kg|cm|mm|mph)\b")
 _AUXILIARY = frozenset("can could did do does had has have is lay may might per shall should will would".split())
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 
@@ -45,7 +51,7 @@ _SMALL = {
 _TENS = {
     word: 10 * number for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
 }
-_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SCALES = {"thousand": 10**3, "lakh": 10**5, "crore": 10**7, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _SHORT_SCALES = {"k": 10**3, "K": 10**3, "m": 10**6, "M": 10**6, "mn": 10**6, "bn": 10**9, "B": 10**9, "tn": 10**12}
 _PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourth": 4, "fourths": 4}
 _PARTS |= {"fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6, "eighth": 8, "eighths": 8, "tenth": 10, "tenths": 10}
@@ -106,6 +112,8 @@ _IRREGULAR = {
     "men": "man", "women": "woman", "children": "child", "people": "person", "feet": "foot", "teeth": "tooth",
     "geese": "goose", "mice": "mouse", "knives": "knife", "wives": "wife", "lives": "life", "wolves": "wolf",
     "leaves": "leaf", "loaves": "loaf", "shelves": "shelf", "halves": "half", "oxen": "ox", "buses": "bus",
+    "calories": "calorie", "kilocalories": "kilocalorie", "movies": "movie", "cookies": "cookie", "pies": "pie",
+    "ties": "tie", "prairies": "prairie",
 }  # fmt: skip
 _SAME = frozenset("series species news lens means chaos gas bus atlas canvas corps chess".split())
 
@@ -142,6 +150,9 @@ def unit_of(text: str) -> str | None:
     if lowered[0] in ("square", "sq", "cubic", "cu") and len(words) > 1:
         base = unit_of(" ".join(words[1:]))
         return base and f"{base}^{2 if lowered[0].startswith('s') else 3}"
+    if lowered[-1] in ("squared", "cubed") and len(words) > 1:
+        base = unit_of(" ".join(words[:-1]))
+        return base and f"{base}^{2 if lowered[-1] == 'squared' else 3}"
     if len(words) == 1 and (powered := re.fullmatch(r"([^\W\d_]+)\^?([23])", words[0])):
         base = _known(powered[1])
         return f"{base}^{powered[2]}" if base else None
@@ -160,7 +171,11 @@ def asked_units(question: str) -> frozenset[str]:
     of `how many gold crowns lie in` gold, crown, lie, gold crowns, … A unit of the table stands for itself alone:
     of `how many light years away` the light year, not the year.
     """
-    found = _HOW_MANY.findall(question.casefold())
+    lowered = question.casefold()
+    found = _HOW_MANY.findall(lowered)
+    if not found or (len(found) == 1 and found[0].split()[0] in _AUXILIARY):
+        named = {unit for name in _IN_UNIT.findall(lowered) if _PLAIN_UNIT.search(name) and (unit := _named(name))}
+        return frozenset(named) if len(named) == 1 else frozenset()
     if len(found) != 1:
         return frozenset()
     words: list[str] = []
@@ -170,8 +185,21 @@ def asked_units(question: str) -> frozenset[str]:
         words.append(word)
     spans = [words[at : at + length] for length in range(len(words), 0, -1) for at in range(len(words) - length + 1)]
     units = [unit for span in spans if (unit := unit_of(" ".join(span)))]
-    known = next((unit for unit in units if unit in _HEADS or "^" in unit or "/" in unit), None)
+    known = next((unit for unit in units if is_unit(unit)), None)
     return frozenset([known]) if known else frozenset(name for unit in units for name in (unit, singular(unit)))
+
+
+def _named(name: str) -> str | None:
+    """The unit of the table that a question's "in metres per second" or "in metres" names."""
+    for words in (name, name.split(" per ", maxsplit=1)[0]):
+        if (unit := unit_of(words)) and is_unit(unit):
+            return unit
+    return None
+
+
+def is_unit(name: str) -> bool:
+    """Whether a unit is one of the table, or made of these, and no noun that is counted."""
+    return name in _HEADS or "^" in name or "/" in name
 
 
 def _known(text: str) -> str | None:
@@ -194,13 +222,16 @@ def ordinal(text: str) -> int | None:
     return ORDINALS.get(text.replace("-", " "))
 
 
-def quantity(text: str) -> tuple[str, str] | None:
+def quantity(text: str) -> tuple[Fraction, str] | None:
     """Value and unit of a text that is a number, with a unit or without; None for all else."""
-    text = _AND_A_HALF.sub(r"\1 1/2", text)
+    text = _AND_A_HALF.sub(lambda match: f"{match[1]} {'1/2' if match[0].endswith('half') else ''}", text)
+    if "," in text or "'" in text:
+        text = _EUROPEAN.sub(lambda match: f"{re.sub('[. ]', '', match[1])}.{match[2]}", text)
+        text = _SWISS.sub(lambda match: match[0].replace("'", ""), text)
     if match := _TEN_TO.fullmatch(text):
         unit = unit_of(match["unit"] or "")
         value = Fraction(10) ** int(match["power"]) * (-1 if match["sign"] == "-" else 1)
-        return (str(value), unit) if unit is not None else None
+        return (value, unit) if unit is not None else None
     match = _QUANTITY.fullmatch(text)
     if match is None:
         return _spelled(text)
@@ -224,7 +255,7 @@ def quantity(text: str) -> tuple[str, str] | None:
     return _with_unit(value, match["unit"] or "", match["currency"] or "")
 
 
-def _with_unit(value: Fraction, rest: str, currency: str) -> tuple[str, str] | None:
+def _with_unit(value: Fraction, rest: str, currency: str) -> tuple[Fraction, str] | None:
     rest = rest.strip()
     first, _, after = rest.partition(" ")
     if currency and first in _SHORT_SCALES:
@@ -243,14 +274,14 @@ def _with_unit(value: Fraction, rest: str, currency: str) -> tuple[str, str] | N
     return _counted(value, unit)
 
 
-def _counted(value: Fraction, unit: str) -> tuple[str, str]:
+def _counted(value: Fraction, unit: str) -> tuple[Fraction, str]:
     """What is counted in the singular: 14 nights are 14 night; but `2018 finals` may be those of a year."""
     if unit not in _HEADS and " " not in unit and not (1000 <= value < 2100 and value.denominator == 1):
         unit = singular(unit)
-    return str(value), unit
+    return value, unit
 
 
-def _spelled(text: str) -> tuple[str, str] | None:
+def _spelled(text: str) -> tuple[Fraction, str] | None:
     """A number in words, with what follows it."""
     words = text.replace("-", " ").split()
     lowered = [word.casefold() for word in words]
@@ -320,6 +351,11 @@ def _words(words: list[str]) -> tuple[Fraction | None, int]:
         return Fraction(total, _PARTS[rest[0]]), used + 1
     if rest[:2] == ["and", "half"] or rest[:3] in (["and", "a", "half"], ["and", "one", "half"]):
         return total + Fraction(1, 2), used + 1 + rest.index("half")
+    if rest[:1] == ["and"]:  # two and three quarters; articles are gone
+        above, at = (_SMALL[rest[1]], 2) if rest[1:2] and rest[1] in _SMALL else (1, 2 if rest[1:2] == ["a"] else 1)
+        below = _PARTS.get(rest[at]) if rest[at : at + 1] else None
+        if below and 0 < above < below:
+            return total + Fraction(above, below), used + at + 1
     return Fraction(total), used
 
 

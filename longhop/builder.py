@@ -91,8 +91,9 @@ class Builder:
                     size += entry.size
             name = source.path or source.dataset or ""
             sources.append(SourceReport(name=name, kind=source.kind, items=items, size=size, left_out=left_out))
-        for _ in read_excluded(self.recipe.documents.exclude):
-            pass
+        for key in ("documents", "checks"):
+            for _ in read_excluded(getattr(self.recipe, key).exclude, f"{key}.exclude"):
+                pass
         check_engines(self.recipe)
         return CheckReport(
             sources=sources,

@@ -25,7 +25,8 @@ from longhop import starter
 from longhop.builder import Builder
 from longhop.engines import REFUSALS
 from longhop.errors import LonghopError, RecipeError
-from longhop.live import following, reasons, running_table, stage_table
+from longhop.funnel import funnel
+from longhop.live import following, funnel_table, reasons, running_table, stage_table
 from longhop.recipe import Recipe
 from longhop.run import Run
 from longhop.view import question_page
@@ -117,6 +118,10 @@ def status(run: RunPath) -> None:
     """Say how far a run is, what was kept, what was left out and why, and what runs now."""
     opened = Run.open(run)
     _print(stage_table(opened.states(), f"{opened.name} in {run}"))
+    checked = funnel(opened.questions())
+    if checked:
+        typer.echo("")
+        _print(funnel_table(checked))
     view = Watch(run).look()
     if view is not None and view.running:
         typer.echo("")

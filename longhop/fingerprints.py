@@ -1,6 +1,6 @@
 """How the rows of each stage are made, as a short hash: what is equal is reused, what differs is built anew.
 
-    >>> fingerprints(recipe, tokenizer.fingerprint, prompts.hashes, ExcludedText().fingerprint)["traces"]
+    >>> fingerprints(recipe, tokenizer.fingerprint, prompts.hashes, "", "")["traces"]
     '5c0f6f2a9d1b'
 
 A stage's fingerprint covers its part of the recipe, the texts of its prompts, the engines that it asks, the version of
@@ -27,7 +27,9 @@ STAGES = ("documents", "plan", "context_plan", "contexts", "questions", "traces"
 _DATASET_VERSION = 2
 
 
-def fingerprints(recipe: Recipe, tokenizer: str, prompts: Mapping[str, str], excluded: str) -> dict[str, str]:
+def fingerprints(
+    recipe: Recipe, tokenizer: str, prompts: Mapping[str, str], excluded: str, evaluation_sets: str
+) -> dict[str, str]:
     """Fingerprint of every stage.
 
     Args:
@@ -35,6 +37,7 @@ def fingerprints(recipe: Recipe, tokenizer: str, prompts: Mapping[str, str], exc
         tokenizer: Fingerprint of its tokenizer.
         prompts: Hash of each prompt.
         excluded: Fingerprint of the texts that documents must not overlap.
+        evaluation_sets: Fingerprint of the texts that questions must not overlap.
     """
 
     def engine(role: str) -> dict[str, Any]:
@@ -59,7 +62,9 @@ def fingerprints(recipe: Recipe, tokenizer: str, prompts: Mapping[str, str], exc
         "questions": [
             questions.VERSION,
             recipe.questions.model_dump(exclude={"engine"}),
-            recipe.checks.model_dump(exclude={"engine"}),
+            recipe.checks.model_dump(exclude={"engine", "exclude"}),
+            evaluation_sets,
+            recipe.traces.reasoning,
             engine(recipe.questions.engine),
             engine(recipe.checks.engine),
             chosen("write_questions", "answer"),

@@ -16,7 +16,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 from rich.console import Console, Group, RenderableType
@@ -26,10 +26,11 @@ from rich.table import Table
 from rich.text import Text
 
 from longhop.claims import Running
+from longhop.funnel import FunnelRow, over_kinds
 from longhop.run import StageState
 from longhop.watch import View, Watch, duration
 
-__all__ = ["following", "reasons", "running_table", "stage_table"]
+__all__ = ["following", "funnel_table", "reasons", "running_table", "stage_table"]
 
 LINE_SECONDS = 30.0
 """How often a line says how far it is, where the output is no terminal."""
@@ -196,6 +197,22 @@ def stage_table(stages: list[StageState], title: str | None = None) -> Table:
         left = sum(state.rejections.values())
         why = reasons(state.rejections)
         table.add_row(state.stage, parts, rows, f"{left:,}" if left else "", f"{state.seconds:,.1f}", why)
+    return table
+
+
+def funnel_table(rows: Sequence[FunnelRow]) -> Table:
+    """What came to each check and what fell there, a line a check that rejected or sent something."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("check")
+    for name in ("seen", "fell", "tokens sent"):
+        table.add_column(name, justify="right")
+    table.add_column("fell, by kind", overflow="fold")
+    for row in over_kinds(rows):
+        if row.fell or row.tokens:
+            fell = {one.kind: one.fell for one in rows if one.check == row.check and one.fell}
+            by_kind = reasons(dict(sorted(fell.items(), key=lambda item: (-item[1], item[0]))))
+            sent = f"{row.tokens:,}" if row.tokens else ""
+            table.add_row(row.check, f"{row.seen:,}", f"{row.fell:,}", sent, by_kind)
     return table
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from longhop.checks.novelty import EvaluationSets
 from longhop.errors import SourceError, StorageError
 from longhop.fingerprints import STAGES, fingerprints
 from longhop.prompting import load_prompts
@@ -170,6 +171,7 @@ def begin(folder: RunFolder, recipe: Recipe, now: str, *, refresh: bool = False)
         load_tokenizer(recipe.tokenizer).fingerprint,
         prompts.hashes,
         ExcludedText(read_excluded(recipe.documents.exclude)).fingerprint,
+        EvaluationSets(read_excluded(recipe.checks.exclude, "checks.exclude")).fingerprint,
     )
     notes: list[str] = []
     listing, growth = (list(old.listing), list(old.growth)) if old else ([], [])

@@ -31,6 +31,7 @@ from pydantic import (
 )
 
 from longhop.errors import Problem, RecipeError
+from longhop.kinds import LOOKS
 from longhop.recipe_file import override, plain, read_yaml, shortened
 from longhop.recipe_problems import problems_of
 from longhop.recipe_whole import absolute, across, parse_tokens, same_key
@@ -58,6 +59,12 @@ _SECRET = re.compile(r"(sk|pk|hf|gsk|ghp|xai)[-_].{12,}")
 def _variable(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) or _SECRET.match(value):
         raise ValueError("the name of an environment variable that holds the secret, not the secret itself")
+    return value
+
+
+def _look(value: str) -> str:
+    if value not in LOOKS:
+        raise ValueError(f"one of {', '.join(LOOKS)}")
     return value
 
 
@@ -164,7 +171,14 @@ class QuestionsConfig(Config):
 
     engine: str = "writer"
     per_context: int = Field(4, ge=1, le=100)
+    per_request: int | None = Field(None, ge=1, le=100)
+    """Questions asked for in one request; null: all of a context. With 1 each has bridges and passages of its own."""
     scope: Literal["passages", "context"] = "passages"
+    budget: Tokens = Field(8192, ge=256)
+    """Tokens of the passages of a prompt, with `scope: passages`.
+
+    Room for two to four documents with some ten paragraphs each; small against the eight traces over the whole context.
+    """
     min_documents: int = Field(2, ge=2)
     steps: Annotated[list[int], Field(min_length=2, max_length=2)] = [2, 7]
     kinds: dict[Name, Annotated[float, Field(gt=0)]] = Field({"bridge": 1}, min_length=1)
@@ -176,21 +190,43 @@ class QuestionsConfig(Config):
             raise ValueError("[least, most] with 1 <= least <= most")
         return steps
 
+    def reply_tokens(self, count: int) -> int:
+        """Tokens that a reply with so many questions may have, so that a model that runs in circles ends.
+
+        4,096 to think; a question 256 for its wording, answer and aliases, and 256 a step for its sub-question, its
+        answer and quotes. An engine's `sampling: {max_tokens: …}` goes before it.
+        """
+        return 4096 + count * 256 * (1 + self.steps[1])
+
 
 class ChecksConfig(Config):
     """What a question must pass before traces are sampled."""
 
     engine: str = "reader"
+    skip: list[Annotated[str, AfterValidator(_look)]] = []
+    """Names of checks to leave out, of those that look and ask nobody."""
+    exclude: list[Text] = []
+    """Files as in `documents.exclude`: evaluation sets that no question may share 13 words in a row, or all, with."""
     evidence: Share = 0.9
     """Least similarity of a quote and the passage it names."""
     closed_book: int = Field(3, ge=0)
     """Tries without any document; 0: not checked."""
     single_document: bool = True
+    """No document of the context answers the question alone."""
+    all_but_one: bool | None = None
+    """No document with evidence can be left out; null: as `single_document`."""
+    bridge_masked: bool | None = None
+    """The last step cannot be answered while its bridge is hidden; null: as `single_document`."""
     answerable: bool = True
+    """The documents with evidence answer it together."""
+    sub_questions: bool | None = None
+    """The documents of a step's evidence answer the step; null: as `answerable`."""
+    unique: bool | None = None
+    """No other documents of the context give another answer; null: as `answerable`."""
     duplicate: Share = 0.9
     """Similarity from which two questions of a context count as the same."""
     budget: Tokens = Field(8192, ge=256)
-    """Tokens of a document that a check shows the reader at most."""
+    """Tokens of a document that a check shows the reader at most; in short contexts less."""
 
 
 class TracesConfig(Config):
@@ -210,6 +246,7 @@ class ScoringConfig(Config):
     judge: str = "judge"
     ask: Literal["when_no_exact_match", "always", "never"] = "when_no_exact_match"
     votes: int = Field(1, ge=1)
+    """Verdicts a comparison: equal is what more than half of all say, so an odd number decides better."""
 
 
 class SelectionConfig(Config):
@@ -220,6 +257,15 @@ class SelectionConfig(Config):
     ties: Literal["drop", "shortest"] = "drop"
     min_evidence: Share = 0.0
     """Share of the evidence that a trace must cite to be chosen: the shortest may be a guess that came out right."""
+    keep_agreement: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.0, 1.0]
+    """Band of difficulty: least and most share of all samples that the chosen group may have, both included."""
+
+    @field_validator("keep_agreement")
+    @classmethod
+    def _band(cls, band: list[float]) -> list[float]:
+        if band[0] > band[1]:
+            raise ValueError("[least, most] with 0 <= least <= most <= 1")
+        return band
 
 
 class EngineConfig(Config):

@@ -37,6 +37,7 @@ _PATHS: tuple[tuple[str | None, ...], ...] = (
     ("prompts",),
     ("sources", None, "path"),
     ("documents", "exclude", None),
+    ("checks", "exclude", None),
     ("engines", None, "tokenizer"),
 )
 """Where paths stand; None is any key of a mapping, any place of a list."""

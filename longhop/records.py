@@ -251,6 +251,10 @@ class Verdict(Record, frozen=True, kw_only=True):
     evidence_cited: float
     """Share of the question's evidence that the trace's text cites, 0 to 1."""
     model: str
+    normal_form: str | None = None
+    """Of the answer; equal forms are one distinct answer of the question. Null for an invalid trace."""
+    judge_failed: str | None = None
+    """Why a judge that was asked gave null: `refused`, `unreadable`, or `undecided` for votes without a majority."""
 
 
 class Models(Record, frozen=True, kw_only=True):
@@ -280,6 +284,12 @@ class Example(Record, frozen=True, kw_only=True):
     target_tokens: int
     context_tokens: int
     trace_tokens: int
+    shortest_tokens: int
+    """Tokens of the shortest valid trace in the group of the chosen one, whatever evidence it cites."""
+    random_tokens: float
+    """Tokens that a trace drawn from that group at random has on average."""
+    longest_tokens: int
+    """Tokens of the longest trace of that group."""
     example_tokens: int
     """Tokens of the contents of all messages of the published row."""
     documents: list[ContextDocument]
@@ -389,6 +399,8 @@ _SCHEMAS: dict[type[Record], dict[str, pa.DataType]] = {
         answer_group=_INT,
         evidence_cited=_FLOAT,
         model=_STRING,
+        normal_form=_TEXT,
+        judge_failed=_STRING,
     ),
     Example: dict(
         question_id=_STRING,
@@ -406,6 +418,9 @@ _SCHEMAS: dict[type[Record], dict[str, pa.DataType]] = {
         target_tokens=_INT,
         context_tokens=_INT,
         trace_tokens=_INT,
+        shortest_tokens=_INT,
+        random_tokens=_FLOAT,
+        longest_tokens=_INT,
         example_tokens=_INT,
         documents=pa.list_(_CONTEXT_DOCUMENT),
         licenses=pa.list_(_STRING),

@@ -45,7 +45,12 @@ contexts:
   allow_fewer: true               # take what the documents can fill; false: that is an error
 
 questions: {{engine: writer, per_context: 4, scope: context, kinds: {{bridge: 2, comparison: 1, calculation: 1}}}}
-checks: {{engine: reader, closed_book: 3, single_document: true, answerable: true}}
+checks:
+  engine: reader
+  closed_book: 3
+  single_document: true
+  answerable: true
+  bridge_masked: false            # true with a model: what the embedded engine writes seldom passes it
 traces: {{engine: reader, samples: 8}}
 scoring: {{judge: judge, ask: when_no_exact_match}}
 selection: {{rule: majority, must_match_reference: true, ties: drop, min_evidence: 0.9}}

@@ -10,6 +10,7 @@ from typing import Any
 
 import luigi
 
+from longhop.checks.asked import refusal
 from longhop.engines import REFUSALS
 from longhop.manifest import Manifest, begin
 from longhop.recipe import Recipe
@@ -104,6 +105,9 @@ class Build(RunTask):
         for at, task in enumerate(_ASKING):
             for part, counts in list(self.folder.all_counts(task.stage, manifest.fingerprints[task.stage])):
                 refused = sum(counts.rejections.get(reason, 0) for reason in reasons)
+                if task is Questions:
+                    rejected = self.folder.read_rejections(task.stage, manifest.fingerprints[task.stage], part)
+                    refused += sum(refusal(rejection.detail) in reasons for rejection in rejected)
                 if not refused:
                     continue
                 count += refused

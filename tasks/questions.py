@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from longhop.checks.novelty import EvaluationSets
 from longhop.records import Context, Question, Record
+from longhop.sources.excluded import read_excluded
 from longhop.stages.questions import write_questions
 
 from .base import PartTask
@@ -34,4 +36,6 @@ class Questions(PartTask):
             work.inference(recipe.checks.engine),
             work.tokenizer.count,
             recipe.seed,
+            EvaluationSets(read_excluded(recipe.checks.exclude, "checks.exclude")),
+            recipe.traces.reasoning,
         )

@@ -175,6 +175,9 @@ def outcome(run: Run, question_id: str) -> tuple[str, str | None, int]:
     chosen = min(admitted or [trace for trace, _ in group], key=lambda trace: (trace["n_tokens"], trace["sample"]))
     if selection["must_match_reference"] and not run.verdicts[chosen["trace_id"]]["correct"]:
         return "majority_not_reference", None, votes
+    low, high = selection.get("keep_agreement", [0, 1])
+    if not low - 1e-9 <= votes / samples <= high + 1e-9:
+        return "too_hard" if votes / samples < low else "too_easy", None, votes
     if not admitted:
         return "too_little_evidence", None, votes
     return "", chosen["trace_id"], votes

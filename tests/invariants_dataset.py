@@ -97,6 +97,16 @@ def joined(run: Run) -> Looked:
             yield look(row[key] == trace[key], f"{name}: {key} is not the trace's")
         yield look(row["context_tokens"] == context["n_tokens"], f"{name}: context_tokens")
         yield look(row["trace_tokens"] == trace["n_tokens"], f"{name}: trace_tokens")
+        group = run.verdicts.get(row["trace_id"], {}).get("answer_group")
+        same = [
+            other["n_tokens"]
+            for other, verdict in run.attempts[row["question_id"]]
+            if verdict["valid"] and verdict["answer_group"] == group
+        ] or [0]
+        found = (min(same), sum(same) / len(same), max(same))
+        told = (row["shortest_tokens"], row["random_tokens"], row["longest_tokens"])
+        close = all(abs(one - other) < 1e-6 for one, other in zip(told, found, strict=True))
+        yield look(close, f"{name}: tokens of shortest, random, longest {told}, found {found}")
         yield look(row["example_tokens"] > row["context_tokens"], f"{name}: example_tokens")
         yield look(row["n_traces"] == run.recipe["traces"]["samples"], f"{name}: n_traces is {row['n_traces']}")
         yield look(

@@ -29,18 +29,23 @@ COLUMNS = {
     "questions": "question_id context_id kind question reference_answer aliases answer_type n_steps steps evidence "
     "checks accepted rejected_by model",
     "traces": "trace_id question_id sample reasoning content answer n_tokens finish_reason model",
-    "verdicts": "trace_id question_id sample valid exact_match judge correct answer_group evidence_cited model",
+    "verdicts": "trace_id question_id sample valid exact_match judge correct answer_group evidence_cited model "
+    "normal_form judge_failed",
     "examples": "question_id context_id split question answer reference_answer reasoning content trace_id n_traces "
-    "votes agreement target_tokens context_tokens trace_tokens example_tokens documents licenses evidence kind n_steps "
+    "votes agreement target_tokens context_tokens trace_tokens shortest_tokens random_tokens longest_tokens "
+    "example_tokens documents licenses evidence kind n_steps "
     "models",
     "rejections": "stage item_id reason detail",
 }
 TYPES = {
-    **dict.fromkeys("text question reference_answer reasoning content answer detail".split(), "large_string"),
+    **dict.fromkeys(
+        "text question reference_answer reasoning content answer detail normal_form".split(), "large_string"
+    ),
     **dict.fromkeys("accepted valid exact_match judge correct".split(), "bool"),
-    **dict.fromkeys("evidence_cited agreement".split(), "double"),
+    **dict.fromkeys("evidence_cited agreement random_tokens".split(), "double"),
     **dict.fromkeys("n_chars n_tokens part row_group target_tokens n_steps sample answer_group".split(), "int64"),
     **dict.fromkeys("n_traces votes context_tokens trace_tokens example_tokens".split(), "int64"),
+    **dict.fromkeys("shortest_tokens longest_tokens".split(), "int64"),
 }
 FIELDS = {
     "cuts": "offset tokens level",

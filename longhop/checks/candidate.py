@@ -14,9 +14,11 @@ class Candidate(msgspec.Struct):
 
     context: Context
     question: Question
-    earlier: list[str]
+    earlier: list[Question]
     """Questions of the same context that came before and passed the checks that look."""
     checks: list[Check]
+    guesses: set[str] = msgspec.field(default_factory=set)
+    """What the reader answered to it without all of its evidence, in normal form."""
 
     @property
     def passing(self) -> bool:

@@ -42,7 +42,7 @@ class LexicalEngine:
     """An `Engine` without a model, as writer, reader and judge."""
 
     model = "lexical"
-    version = 2
+    version = 3
     """Part of every key and fingerprint: raise it when answers change."""
 
     def key(self, request: Request) -> str:
@@ -71,23 +71,33 @@ class LexicalEngine:
         return Completion(choices=choices, usage=Usage(completion_tokens=spent))
 
     def _write(self, request: Request, seed: int) -> Choice:
-        kinds: Mapping[str, float] = request.inputs["kinds"]
+        kinds: Mapping[str, float] = request.inputs.get("wanted", {})
+        if not set(kinds) & set(LEXICAL_KINDS):
+            # Better one of the recipe's other kinds than none.
+            kinds = request.inputs["kinds"]
         if not set(kinds) & set(LEXICAL_KINDS):
             raise Refused(
                 "unsupported_kind",
                 f"the lexical engine writes {', '.join(LEXICAL_KINDS)}, asked for {', '.join(kinds)}",
             )
-        pages = tuple(Page(page["title"], page["kind"], page["text"]) for page in request.inputs["documents"])
-        index = ContextIndex(pages)
+        context, pages = request.inputs.get("context"), request.inputs["documents"]
+        if context is not None:
+            index = _index(context)
+        else:
+            index = ContextIndex(Page(page["title"], page["kind"], page["text"]) for page in pages)
         drafts = write(index, count=request.inputs["count"], kinds=kinds, rng=Random(f"write:{seed}"))
-        numbers = [page["number"] for page in request.inputs["documents"]]
+        numbers = [page["number"] for page in pages]
         return _choice(msgspec.json.encode({"questions": [_reply(index, numbers, draft) for draft in drafts]}).decode())
 
     def _answer(self, request: Request, seed: int) -> Choice:
         index = _index(request.inputs["context"])
         temperature = request.sampling.get("temperature")
         attempt = read(
-            index, request.inputs["question"], Random(f"read:{seed}"), 1.0 if temperature is None else temperature
+            index,
+            request.inputs["question"],
+            Random(f"read:{seed}"),
+            1.0 if temperature is None else temperature,
+            guess="unknown" not in request.inputs,
         )
         return _choice(f"Answer: {attempt.answer}", attempt.reasoning)
 

@@ -24,9 +24,11 @@ from longhop.reading import Unit, content_words, is_identifier
 __all__ = ["Attempt", "read"]
 
 _UNKNOWN = "unknown"
+_LEAST_SHARED = 0.25  # of a question's words by their weight: a guess with less is none where there may be no answer
 _COMPARISON = re.compile(r"^Which of these two (?P<asked>.+?): (?P<pair>.+)\?$", re.DOTALL)
 _YEARS_BETWEEN = re.compile(r"^How many years lie between the year in which (?P<pair>.+)\?$", re.DOTALL)
 _TOGETHER = re.compile(r"^(?P<pair>.+) together (?P<asked>.+how many.+)\?$", re.DOTALL)
+_NAME_ASKED = re.compile(r"^What is the name of the (?P<described>.+)\?$", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.,/:-])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?![\w:/]|[.,]\d|-\w)")
 _NUMERAL = re.compile(
     r"\b(?:[a-z]+ty(?:-[a-z]+)?|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[a-z]+teen|hundred|thousand)\b"
@@ -120,7 +122,7 @@ class _Reader:
         name = max(sorted(found), key=lambda name: found[name][0] + self.noise())
         return name, found[name][1], found[name][0]
 
-    def find_fact(self, name: str, asked: str, but: Place) -> tuple[Place, str] | None:
+    def find_fact(self, name: str, asked: str, but: Place | None = None) -> tuple[Place, str] | None:
         """The sentence that says of `name` what is asked, and the answer in it."""
         words = content_words(asked)
         ranked = []
@@ -134,10 +136,14 @@ class _Reader:
         _, place, answer = max(ranked, key=lambda item: (item[0], -item[1].page, -item[1].unit))
         return place, answer
 
-    def guess(self, question: str) -> tuple[Place, str] | None:
-        """Without a name to go by: any sentence that looks like an answer."""
+    def guess(self, question: str, least: float = 0.0) -> tuple[Place, str] | None:
+        """Without a name to go by: any sentence that looks like an answer and has that share of the question."""
         guesses = []
-        for score, place in self.index.matches(content_words(question), most=30):
+        words = content_words(question)
+        least *= sum(self.index.weight(word) for word in sorted(words))
+        for score, place in self.index.matches(words, most=30):
+            if score < least:
+                break
             unit = self.index.at(place)
             names = [mention.name for mention in unit.entities]
             answer = self.extract(question, names[0] if names else "", unit, self.index.containers.get(place))
@@ -236,18 +242,24 @@ def _asked_words(question: str) -> frozenset[str]:
     return words - _FORM if len(words - _FORM) >= 3 else words
 
 
-def read(index: ContextIndex, question: str, rng: Random, temperature: float) -> Attempt:
-    """One attempt at a question; `temperature` 0 takes the best candidate everywhere."""
+def read(index: ContextIndex, question: str, rng: Random, temperature: float, *, guess: bool = True) -> Attempt:
+    """One attempt at a question; `temperature` 0 takes the best candidate everywhere.
+
+    Where the documents may not hold the answer, `guess` is false: a sentence that has few of the question's words then
+    answers nothing.
+    """
     reader = _Reader(index, rng, temperature)
     if not index.documents:
         return Attempt("There is no document to search, and I know nothing by heart.", _UNKNOWN)
     # Now and then an attempt jumps to the first sentence that looks like an answer: the commonest fault of models, too.
-    if rng.random() < 0.14 * temperature:
+    if guess and rng.random() < 0.14 * temperature:
         reader.say("The question seems to go back to one passage, so I look for its words.")
         answer = _nearest(reader, question) or _UNKNOWN
     else:
         reader.say(_opening(rng))
-        answer = _pair(reader, question) or _single(reader, question) or _UNKNOWN
+        least = 0.0 if guess else _LEAST_SHARED
+        found = _step(reader, question) or _pair(reader, question) or _single(reader, question, least=least)
+        answer = found or _UNKNOWN
     reader.say(f"So the answer is {answer}." if answer != _UNKNOWN else "I find no answer in the documents.")
     return Attempt("\n".join(reader.lines), answer)
 
@@ -262,18 +274,31 @@ def _opening(rng: Random) -> str:
     )
 
 
-def _single(reader: _Reader, question: str) -> str | None:
+def _step(reader: _Reader, question: str) -> str | None:
+    """One hop, as checks ask for it: the name that a description fits, or what is said of a name."""
+    if match := _NAME_ASKED.match(question):
+        found = reader.find_name(match["described"])
+        return found[0] if found else None
+    lowered = question.lower()
+    for name in sorted(reader.index.pages, key=lambda name: (-len(name), name)):
+        if lowered.startswith(f"{name.lower()} ") or lowered.endswith(f" for {name.lower()}?"):
+            fact = reader.find_fact(name, question)
+            return fact[1] if fact else None
+    return None
+
+
+def _single(reader: _Reader, question: str, *, least: float) -> str | None:
     found = reader.find(question)
     if found is not None and found.score > 0.45:
         reader.look_around(question, {found.clue, found.fact})
         reader.two_hops(found.name, found.clue, found.fact, found.answer)
         return found.answer
     reader.say("No name ties two passages together.")
-    return _nearest(reader, question)
+    return _nearest(reader, question, least)
 
 
-def _nearest(reader: _Reader, question: str) -> str | None:
-    guess = reader.guess(question)
+def _nearest(reader: _Reader, question: str, least: float = 0.0) -> str | None:
+    guess = reader.guess(question, least)
     if guess is None:
         return None
     place, answer = guess

@@ -13,13 +13,14 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import mean
 
 import jinja2
 import msgspec
 import yaml
 
+from longhop.checks.probes import reader_checks
 from longhop.publish.dataset import CONFIGURATIONS, Written
 from longhop.publish.facts import ExampleFacts, SourceFacts
 from longhop.publish.portable import without_place
@@ -41,6 +42,15 @@ _LICENSES = frozenset(
     "cdla-sharing-1.0 epl-2.0 eupl-1.1 eupl-1.2 gfdl gpl gpl-2.0 gpl-3.0 isc lgpl lgpl-2.1 lgpl-3.0 llama3 llama3.1 "
     "mit mpl-2.0 odbl odc-by ofl-1.1 openrail osl-3.0 other pddl unknown unlicense zlib".split()
 )
+_ASKED = {
+    "single_document": "not answered by one document alone",
+    "bridge_masked": "the last step not answered while its bridge is hidden",
+    "all_but_one": "not answered with one of its documents left out",
+    "answerable": "answered by its documents together",
+    "sub_questions": "each step answered by its own documents",
+    "unique": "no other answer found in the context's other documents",
+}
+"""What the card says of the checks that ask the reader."""
 _SHOWN = 600  # characters of a text that the card shows
 
 
@@ -95,14 +105,16 @@ def render_card(facts: CardFacts) -> str:
         n_examples=examples,
         sources=facts.sources,
         funnel=facts.funnel,
+        checked=list(facts.examples.checks.values()),
         reasons=facts.reasons,
         facts=facts.examples,
         lengths=_lengths(facts.recipe, facts.examples),
-        tokens=(
-            (mean(facts.examples.chosen), mean(facts.examples.typical), mean(facts.examples.longest))
-            if facts.examples.chosen
-            else None
-        ),
+        tokens=_tokens(facts.examples),
+        asked=_asked(facts.recipe),
+        compared=[
+            (said, *(facts.examples.compared[exact, judge] for judge in (True, False, None)))
+            for said, exact in (("exact match", True), ("no exact match", False))
+        ],
         tokenizer=without_place(facts.recipe.tokenizer),
         roles=_roles(facts.recipe),
         origins=_origins(facts.recipe),
@@ -132,6 +144,27 @@ def _lengths(recipe: Recipe, facts: ExampleFacts) -> list[tuple[int, int, int, f
         for target in sorted({*asked, *facts.contexts})
         for made in [facts.contexts[target]]
     ]
+
+
+def _asked(recipe: Recipe) -> str:
+    """What the judge was asked about, and against what."""
+    if recipe.scoring.ask == "never":
+        return "it was not asked"
+    if not recipe.selection.must_match_reference:
+        return "it compared answers with one another, not with the reference"
+    which = "those that are no exact match" if recipe.scoring.ask == "when_no_exact_match" else "all"
+    return f"it was asked of {which}, against the reference"
+
+
+def _tokens(facts: ExampleFacts) -> list[tuple[str, float, float]]:
+    """Of the chosen traces and of those that agree with them: tokens altogether and on average."""
+    said: list[tuple[str, Sequence[float]]] = [
+        ("chosen", facts.chosen),
+        ("shortest", facts.shortest),
+        ("random, on average", facts.typical),
+        ("longest", facts.longest),
+    ]
+    return [(which, sum(tokens), mean(tokens)) for which, tokens in said if tokens]
 
 
 def _roles(recipe: Recipe) -> list[tuple[str, str, str]]:
@@ -175,11 +208,8 @@ def _checks(recipe: Recipe) -> list[str]:
     ]
     if checks.closed_book:
         said.append(f"not answered without documents ({checks.closed_book} tries)")
-    if checks.single_document:
-        said.append("not answered by one of its documents alone")
-    if checks.answerable:
-        said.append("answered by its documents together")
-    return said
+    asked = {check.name for check in reader_checks(checks)}
+    return [*said, *(words for name, words in _ASKED.items() if name in asked)]
 
 
 def _sampling(recipe: Recipe) -> str:
@@ -315,6 +345,18 @@ The recipe is `recipe.yaml`, the prompts are in `prompts/` ({% for name, hash in
 | {{ stage }} | {{ "{:,}".format(out) }} | {{ "{:,}".format(left) }} |
 {% endfor %}
 
+{% if checked %}
+Questions at each check, which sees those that passed the checks before; tokens are those of the documents and \
+questions sent to the reader:
+
+| kind | check | seen | fell | tokens sent |
+|---|---|---:|---:|---:|
+{% for row in checked if row.fell or row.tokens %}
+| {{ row.kind | safe_text }} | {{ row.check | safe_text }} | {{ "{:,}".format(row.seen) }} | \
+{{ "{:,}".format(row.fell) }} | {{ "{:,}".format(row.tokens) }} |
+{% endfor %}
+
+{% endif %}
 {% if reasons %}
 | stage | reason | how many |
 |---|---|---:|
@@ -343,7 +385,28 @@ The recipe is `recipe.yaml`, the prompts are in `prompts/` ({% for name, hash in
 | {{ votes }} of {{ sampled }} | {{ "{:,}".format(count) }} |
 {% endfor %}
 
-The chosen traces have {{ "%.0f" | format(tokens[0]) }} tokens on average; those that agree with them \
-{{ "%.0f" | format(tokens[1]) }}, and the longest of them {{ "%.0f" | format(tokens[2]) }}.
+The chosen traces have {{ "%.0f" | format(tokens[0][2]) }} tokens on average; those that agree with them \
+{{ "%.0f" | format(tokens[2][2]) }}, and the longest of them {{ "%.0f" | format(tokens[3][2]) }}. What the choice saves:
+
+| trace | tokens of all examples | on average |
+|---|---:|---:|
+{% for which, all, each in tokens %}
+| {{ which }} | {{ "{:,.0f}".format(all) }} | {{ "{:,.0f}".format(each) }} |
+{% endfor %}
+{% endif %}
+
+Distinct answers of the questions, by exact match with the reference and by what the judge said of them \
+({{ asked }}):
+
+| | judge: same | judge: different | judge: null |
+|---|---:|---:|---:|
+{% for said, same, different, unsaid in compared %}
+| {{ said }} | {{ "{:,}".format(same) }} | {{ "{:,}".format(different) }} | {{ "{:,}".format(unsaid) }} |
+{% endfor %}
+
+{% if facts.judge_failed %}
+Null is also what the judge was asked and did not say, in so many traces: \
+{% for why, count in facts.judge_failed | dictsort %}{{ why }} {{ "{:,}".format(count) }}\
+{{ ", " if not loop.last }}{% endfor %}.
 {% endif %}
 """

@@ -17,7 +17,10 @@ from typing import Any
 
 import msgspec
 
+from longhop.funnel import FunnelRow, funnel
 from longhop.publish.dataset import PartTables
+from longhop.records import Verdict, from_table
+from longhop.stages.verdicts import judge_agreement
 
 __all__ = ["ExampleFacts", "SourceFacts", "source_facts"]
 
@@ -36,6 +39,8 @@ class ExampleFacts:
 
     def __init__(self) -> None:
         self.first: dict[str, Any] | None = None
+        self.checks: dict[tuple[str, str], FunnelRow] = {}
+        """Questions by kind and check."""
         self.contexts: Counter[int] = Counter()
         """Contexts by target length."""
         self.filled: Counter[int] = Counter()
@@ -44,16 +49,27 @@ class ExampleFacts:
         self.kinds: Counter[str] = Counter()
         self.votes: Counter[tuple[int, int]] = Counter()
         """Examples by votes and traces."""
+        self.compared: Counter[tuple[bool, bool | None]] = Counter()
+        """Distinct answers of all questions by exact match and judge."""
+        self.judge_failed: Counter[str] = Counter()
+        """Traces whose answer the judge was asked about and said nothing of, by why."""
         self.chosen: list[int] = []
+        self.shortest: list[int] = []
         self.typical: list[float] = []
         self.longest: list[int] = []
 
     def add(self, part: PartTables, published: frozenset[str]) -> None:
         """Take the tables of a part in."""
+        for counted in funnel(part.questions.select(["kind", "checks"]).to_pylist()):
+            known = self.checks.get((counted.kind, counted.check))
+            self.checks[counted.kind, counted.check] = counted if known is None else known.plus(counted)
         for row in part.contexts.select(["target_tokens", "n_tokens"]).to_pylist():
             self.contexts[row["target_tokens"]] += 1
             self.filled[row["target_tokens"]] += row["n_tokens"]
-        groups = {row["trace_id"]: row["answer_group"] for row in part.verdicts.to_pylist()}
+        verdicts = from_table(part.verdicts, Verdict)
+        groups = {verdict.trace_id: verdict.answer_group for verdict in verdicts}
+        self.compared += judge_agreement(verdicts)
+        self.judge_failed += Counter(verdict.judge_failed for verdict in verdicts if verdict.judge_failed)
         tokens: dict[tuple[str, int], list[int]] = {}
         for row in part.traces.select(["trace_id", "question_id", "n_tokens"]).to_pylist():
             group = groups.get(row["trace_id"])
@@ -66,8 +82,9 @@ class ExampleFacts:
             self.lengths[row["target_tokens"]] += 1
             self.kinds[row["kind"]] += 1
             self.votes[row["votes"], row["n_traces"]] += 1
-            same = tokens[row["question_id"], groups[row["trace_id"]]]
+            same = tokens[row["question_id"], groups[row["trace_id"]] or 0]
             self.chosen.append(row["trace_tokens"])
+            self.shortest.append(min(same))
             self.typical.append(mean(same))
             self.longest.append(max(same))
 

@@ -28,11 +28,12 @@ def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         recipe: The result of `Recipe.resolved`; `Recipe.parse` takes what comes back, too.
     """
-    documents = recipe["documents"]
+    documents, checks = recipe["documents"], recipe["checks"]
     return {
         **recipe,
         "sources": [_source(source) for source in recipe["sources"]],
         "documents": {**documents, "exclude": [without_place(path) for path in documents["exclude"]]},
+        "checks": {**checks, "exclude": [without_place(path) for path in checks["exclude"]]},
         "tokenizer": without_place(recipe["tokenizer"]),
         "prompts": "prompts" if recipe["prompts"] else None,
         "engines": {role: _engine(engine) for role, engine in recipe["engines"].items()},

@@ -10,6 +10,7 @@ without question, answer and steps there is no question, and what a cut reply le
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ import msgspec
 
 from longhop.replies.reasoning import split_reasoning
 
-__all__ = ["Quote", "Reading", "WrittenQuestion", "WrittenStep", "read_questions"]
+__all__ = ["Quote", "Reading", "WrittenQuestion", "WrittenStep", "faults", "read_questions"]
 
 _STARTS = re.compile(r"""\{\s*(?:["'“]|\w+["'”]?\s*:|\})|\[\s*(?:\{|\])""")
 """Where JSON begins: an object with a key, a list of objects, or nothing of either. A bracket in prose is none."""
@@ -27,6 +28,23 @@ _SIGNS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _DEEPEST = 32
 _LONGEST = 500_000  # characters; a reply that is longer runs in circles
 _FAR = 1_000  # no chain has so many steps
+_SAME_TYPES = {
+    "integer": "number",
+    "int": "number",
+    "float": "number",
+    "count": "number",
+    "percent": "percentage",
+    "person": "name",
+    "place": "name",
+    "title": "name",
+    "entity": "name",
+    "boolean": "yes_no",
+    "bool": "yes_no",
+    "string": "text",
+    "str": "text",
+    "phrase": "text",
+}
+"""Names that models have for the types that the prompt lists."""
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -63,6 +81,33 @@ class Reading(NamedTuple):
     questions: tuple[WrittenQuestion, ...]
     problems: tuple[str, ...]
     """What could not be read; empty for a reply that is in order, also one that says that there are no questions."""
+
+
+def faults(question: WrittenQuestion, steps: Sequence[int], documents: int) -> list[str]:
+    """What is wrong with a question that was read, in words that a writer can act on.
+
+    Args:
+        question: The question.
+        steps: Least and greatest number of steps.
+        documents: How many documents the writer was shown; 0 where their numbers do not matter.
+    """
+    least, most = steps
+    wrong = []
+    if not question.question.strip() or not question.answer.strip():
+        wrong.append("`question` or `answer` is empty")
+    if not least <= len(question.steps) <= most:
+        wrong.append(f"{len(question.steps)} steps, expected {least} to {most}")
+    used = {use for step in question.steps for use in step.uses}
+    for number, step in enumerate(question.steps):
+        if late := [use for use in step.uses if not 0 <= use < number]:
+            wrong.append(f"step {number} uses step {late[0]}, which does not come before it")
+        if not step.evidence and not step.uses:
+            wrong.append(f"step {number} has neither evidence nor a step that it uses")
+        if number not in used and number < len(question.steps) - 1:
+            wrong.append(f"step {number} is used by no later step")
+        if unknown := [quote.document for quote in step.evidence if documents and not 1 <= quote.document <= documents]:
+            wrong.append(f"step {number} quotes document {unknown[0]}, expected 1 to {documents}")
+    return wrong
 
 
 class _Bad(ValueError):  # noqa: N818 - one question is
@@ -119,7 +164,12 @@ def _decoded(text: str) -> tuple[Any, str]:
     try:
         return msgspec.json.decode(_encoded(text)), ""
     except (msgspec.DecodeError, RecursionError) as error:
-        return None, str(error)
+        wrong = str(error)
+    try:
+        # Grammars of servers let raw newlines and other control characters through, within texts of limited length.
+        return json.loads(text, strict=False), ""
+    except (ValueError, RecursionError):
+        return None, wrong
 
 
 def _encoded(text: str) -> bytes:
@@ -204,7 +254,7 @@ def _question(value: Any, kinds: Collection[str], titles: Sequence[str]) -> Writ
         steps=_counted_from_zero([_step(step, titles) for step in steps]),
         question=_text(fields, "question"),
         answer=_text(fields, "answer"),
-        answer_type=_text(fields, "answer_type", "text"),
+        answer_type=_answer_type(_text(fields, "answer_type", "text")),
         aliases=tuple(text for alias in _list(fields, "aliases") if (text := _as_text(alias)) is not None),
     )
 
@@ -297,6 +347,12 @@ def _kind(fields: Mapping[str, Any], kinds: Collection[str]) -> str:
     if known or len(kinds) == 1:
         return next(iter(known or kinds))
     raise _Bad(f"`kind` is {said!r}, expected one of {', '.join(kinds)}")
+
+
+def _answer_type(said: str) -> str:
+    """The type by its own name; types that a recipe's own prompts have stay as they are."""
+    name = "_".join(said.strip().lower().replace("/", " ").replace("-", " ").split())
+    return _SAME_TYPES.get(name, name) or "text"
 
 
 def _named(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Texts that no document may overlap, as `documents.exclude` of a recipe names them.
+"""Texts that no document or question may overlap, as `documents.exclude` and `checks.exclude` of a recipe name them.
 
     >>> list(read_excluded(["benchmarks/longbench.jsonl"]))
     ["Who wrote the ferry's log? …", …]
@@ -22,16 +22,20 @@ from longhop.sources.text import BinaryError, decode, tidy
 __all__ = ["read_excluded"]
 
 
-def read_excluded(paths: Sequence[str]) -> Iterator[str]:
+def read_excluded(paths: Sequence[str], key: str = "documents.exclude") -> Iterator[str]:
     """Text of each file, or each string of each row of a JSON Lines file.
 
-    A damaged row is an error, not passed over: it would count as a text that no document overlaps.
+    A damaged row is an error, not passed over: it would count as a text that nothing overlaps.
+
+    Args:
+        paths: The files.
+        key: Where the recipe names them, for messages.
 
     Raises:
         SourceError: A file is missing, or it or one of its rows cannot be read.
     """
     for given in paths:
-        where = f"documents.exclude {given}"
+        where = f"{key} {given}"
         path = Path(os.path.expanduser(given))  # noqa: PTH111 - pathlib's raises for a user whom nobody knows
         try:
             text = decode(path.read_bytes())

@@ -3,13 +3,15 @@
     questions with their traces and verdicts → one example or one rejection a question
 
 Votes are counted over all samples that were asked for, so that missing and invalid ones count against a majority. A tie
-is a case of its own and never settled by who came first.
+is a case of its own and never settled by who came first. What the choice saves is told beside it: the tokens of the
+shortest and longest trace of the group, and of a random one, which is their mean and no draw.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from statistics import fmean
 
 import msgspec
 
@@ -18,13 +20,22 @@ from longhop.records import Context, Example, Models, Question, Rejection, Trace
 
 __all__ = ["REASONS", "VERSION", "Attempts", "select_examples"]
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same input gives other rows."""
 
 
-REASONS = ("no_valid_trace", "tie", "no_majority", "majority_not_reference", "too_little_evidence")
+REASONS = (
+    "no_valid_trace",
+    "tie",
+    "no_majority",
+    "majority_not_reference",
+    "too_hard",
+    "too_easy",
+    "too_little_evidence",
+)
 """Why a question has no example: nobody answered; the largest groups are equal; the largest is not more than half of
-all samples; the largest does not say what the reference says; no trace of it cites as much evidence as is asked."""
+all samples; the largest does not say what the reference says; it has a smaller, or a larger, share of all samples than
+`keep_agreement` allows; no trace of it cites as much evidence as is asked."""
 
 
 class Attempts(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,11 +105,18 @@ def _choose(attempt: Attempts, config: SelectionConfig, samples: int) -> tuple[T
     if config.must_match_reference and not verdicts[trace.trace_id].correct:
         detail = f"the majority says {trace.answer!r}, the reference {attempt.question.reference_answer!r}; {counted}"
         return rejected("majority_not_reference", detail)
+    least, most = config.keep_agreement
+    if not least - _CLOSE <= votes / samples <= most + _CLOSE:
+        detail = f"the group has {votes / samples:.3g} of the samples, [{least:g}, {most:g}] are kept; {counted}"
+        return rejected("too_hard" if votes / samples < least else "too_easy", detail)
     if not admitted:
         most = max(verdicts[trace.trace_id].evidence_cited for trace in agreeing)
         detail = f"no trace cites {config.min_evidence:.0%} of the evidence, the best {most:.0%}; {counted}"
         return rejected("too_little_evidence", detail)
     return trace, votes
+
+
+_CLOSE = 1e-9  # shares such as 0.3 are no exact binary numbers
 
 
 def _in(verdict: Verdict, groups: set[int | None]) -> bool:
@@ -114,6 +132,8 @@ def _example(
     count_example: Callable[[Question, Trace], int],
 ) -> Example:
     question, context = attempt.question, attempt.context
+    groups = {verdict.trace_id: verdict.answer_group for verdict in attempt.verdicts if verdict.valid}
+    tokens = [other.n_tokens for other in attempt.traces if groups.get(other.trace_id) == groups[trace.trace_id]]
     return Example(
         question_id=question.question_id,
         context_id=context.context_id,
@@ -130,6 +150,9 @@ def _example(
         target_tokens=context.target_tokens,
         context_tokens=context.n_tokens,
         trace_tokens=trace.n_tokens,
+        shortest_tokens=min(tokens),
+        random_tokens=fmean(tokens),
+        longest_tokens=max(tokens),
         example_tokens=count_example(question, trace),
         documents=context.documents,
         licenses=sorted({document.license for document in context.documents if document.license}),

@@ -2,67 +2,64 @@
 
     contexts → questions with steps and evidence in place, accepted or rejected by the first check that failed
 
-The reply holds the decomposition first, then the question composed from it (prompts/write_questions.md). One of which
-nothing can be used is asked for once more, with what was wrong behind the same prompt. A quote is looked up in the
-document that the writer names, exactly first, then by likeness in a window; offsets are those of what was found in the
-context.
+What is asked and shown is planned by `longhop/writing/requests.py`. The reply holds the decomposition first, then the
+question composed from it (prompts/write_questions.md). Questions that cannot be read, or whose steps or quotes lead
+nowhere, are asked for once more, alone, with what was wrong behind the same prompt; what is wrong then is rejected. A
+reply in order with fewer questions than asked says that there are no more, and is left at that. A quote is looked up in
+the document that the writer names, exactly first, then by likeness in a window; offsets are those of what was found in
+the context.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from random import Random
 from typing import Any, NamedTuple
 
+import msgspec
+
+from longhop.checks.novelty import EvaluationSets
 from longhop.engines import Completion, Request
 from longhop.errors import Refused
 from longhop.inference import Inference
-from longhop.markup import render_document
+from longhop.kinds import kind_of
 from longhop.quotes import locate
 from longhop.recipe import ChecksConfig, QuestionsConfig
-from longhop.records import Context, ContextDocument, Evidence, Question, Rejection, Step, make_id, make_seed
-from longhop.replies.questions import Quote, Reading, WrittenQuestion, read_questions
+from longhop.records import Context, Evidence, Question, Rejection, Step, make_id
+from longhop.replies.questions import Quote, WrittenQuestion, faults, read_questions
 from longhop.stages.checks import check_questions
-from longhop.writing.passages import choose_passages
+from longhop.writing.requests import Asked, plan_requests, to_request
+from longhop.writing.wanted import allowed
 
 __all__ = ["VERSION", "write_questions"]
 
-VERSION = 2
+VERSION = 3
 """Raise it when the same input gives other rows."""
+
+log = logging.getLogger("longhop")
 
 _BATCH = 16  # contexts whose checks are asked together, so that an engine with many slots has enough to do
 _SHOWN_AGAIN = 2_000  # characters of a reply that could not be used
 _TELLING_QUOTE = 20  # characters; a shorter quote may stand in another document by chance
 
 
-class _Shown(NamedTuple):
-    """What a writer is shown of a context."""
-
-    context: Context
-    documents: list[ContextDocument]
-    """The first has number 1."""
-    texts: list[str]
-
-
 class _Reply(NamedTuple):
-    """What it said."""
+    """What came of a request."""
 
-    context: Context
-    documents: list[ContextDocument]
-    reading: Reading
+    asked: Asked
+    good: list[WrittenQuestion]
+    doubtful: list[WrittenQuestion]
+    """Read, but with faults that a check will find."""
+    problems: list[str]
     content: str
-    tokens: int
     cut: bool
 
     @property
-    def usable(self) -> bool:
-        return bool(self.reading.questions) or not (self.reading.problems or self.cut)
-
-    @property
-    def problems(self) -> str:
-        cut = [f"the reply was cut off after {self.tokens} tokens"] if self.cut else []
-        return "; ".join([*cut, *self.reading.problems])
+    def missing(self) -> int:
+        """How many questions are still to be asked for: none where the reply says that there are no more."""
+        return max(0, self.asked.n_questions - len(self.good)) if self.problems else 0
 
 
 def write_questions(
@@ -73,6 +70,8 @@ def write_questions(
     reader: Inference,
     count: Callable[[str], int],
     seed: int,
+    evaluation_sets: EvaluationSets | None = None,
+    reasoning: str = "native",
 ) -> Iterator[Question | Rejection]:
     """Write up to `config.per_context` questions a context and check them.
 
@@ -84,26 +83,32 @@ def write_questions(
         reader: What the checks ask.
         count: Tokens of a text, by the recipe's tokenizer.
         seed: The recipe's seed.
+        evaluation_sets: What no question may overlap; the texts of the recipe's `checks.exclude`.
+        reasoning: How the checks ask the reader to reason; the recipe's `traces.reasoning`.
 
     Yields:
         Every question, accepted or not; a rejection for each that was not accepted, for a reply that could not be read,
         for a refused request, and for a context that gave fewer questions than asked.
     """
+    left_out: Counter[str] = Counter()
     for batch in _batches(contexts):
         written: list[tuple[Context, list[Question]]] = []
-        for context, reply in zip(batch, _ask(batch, config, writer, count, seed), strict=True):
+        for context, replies in _ask(batch, config, writer, count, seed, left_out):
             questions: list[Question] = []
-            for item in _rows(context, reply, config, writer.model):
+            for item in _rows(context, replies, writer.model):
                 if isinstance(item, Rejection):
                     yield item
                 else:
                     questions.append(item)
             written.append((context, questions))
-        for question in check_questions(written, config, checks, reader, count, seed):
+        for question in check_questions(written, config, checks, reader, count, seed, evaluation_sets, reasoning):
             yield question
             if not question.accepted:
                 failed = next(check for check in question.checks if not check.passed)
                 yield _rejection(question.question_id, failed.name, failed.detail)
+    for kind, many in sorted(left_out.items()):
+        needed = " and ".join(sorted(kind_of(kind).needs))
+        log.info("questions: %s was not asked of %d contexts that lack documents of %s", kind, many, needed)
 
 
 def _batches(contexts: Iterable[Context]) -> Iterator[list[Context]]:
@@ -117,134 +122,151 @@ def _rejection(item_id: str, reason: str, detail: str) -> Rejection:
 
 
 def _ask(
-    contexts: list[Context], config: QuestionsConfig, writer: Inference, count: Callable[[str], int], seed: int
-) -> list[_Reply | Refused]:
-    """Ask the writer of each context, and once more where nothing of its reply can be used."""
-    documents: list[list[ContextDocument]] = []
+    contexts: list[Context],
+    config: QuestionsConfig,
+    writer: Inference,
+    count: Callable[[str], int],
+    seed: int,
+    left_out: Counter[str],
+) -> list[tuple[Context, list[_Reply | Refused | Rejection]]]:
+    """Ask the writer of each context, and once more for the questions of a reply that cannot be used."""
+    asked: list[Asked] = []
+    outcomes: dict[int, list[_Reply | Refused | Rejection]] = {at: [] for at in range(len(contexts))}
+    of_context: list[int] = []
 
     def requests() -> Iterator[Request]:
-        for context in contexts:
-            shown = _shown(context, config, count)
-            documents.append(shown.documents)
-            yield _request(shown, config, seed)
+        for at, context in enumerate(contexts):
+            kinds = allowed(config.kinds, [document.kind for document in context.documents])
+            left_out.update(set(config.kinds) - set(kinds))
+            if (hopeless := _hopeless(context, config, kinds)) is not None:
+                outcomes[at].append(hopeless)
+                continue
+            for each in plan_requests(context, config, kinds, count, seed):
+                asked.append(each)
+                of_context.append(at)
+                yield to_request(each, config, seed)
 
-    replies = [
-        _reply(contexts[at], documents[at], answered, config) for at, answered in enumerate(writer.run(requests()))
-    ]
-    bad = {at: reply for at, reply in enumerate(replies) if isinstance(reply, _Reply) and not reply.usable}
+    replies = [_reply(asked[at], answered, config) for at, answered in enumerate(writer.run(requests()))]
+    bad = {at: reply for at, reply in enumerate(replies) if isinstance(reply, _Reply) and reply.missing}
     if bad:
-        again = (_request(_shown(reply.context, config, count), config, seed, reply) for reply in bad.values())
+        again = (_request_again(reply, config, seed) for reply in bad.values())
         for (at, reply), answered in zip(bad.items(), writer.run(again), strict=True):
-            if isinstance(answered, Refused):
-                refused = f"asked again, the writer refused: {answered}"
-                replies[at] = reply._replace(reading=Reading((), (*reply.reading.problems, refused)))
-            else:
-                replies[at] = _reply(reply.context, reply.documents, answered, config)
-    return replies
+            replies[at] = _mended(reply, _reply(reply.asked, answered, config))
+    for at, outcome in zip(of_context, replies, strict=True):
+        outcomes[at].append(outcome)
+    return [(context, outcomes[at]) for at, context in enumerate(contexts)]
 
 
-def _shown(context: Context, config: QuestionsConfig, count: Callable[[str], int]) -> _Shown:
-    texts = [context.text[document.start : document.end] for document in context.documents]
-    if config.scope == "passages":
-        texts = choose_passages(texts, count)
-    shown = [number for number, text in enumerate(texts) if text]
-    return _Shown(context, [context.documents[number] for number in shown], [texts[number] for number in shown])
+def _hopeless(context: Context, config: QuestionsConfig, kinds: Mapping[str, float]) -> Rejection | None:
+    """Why a context is not worth a request."""
+    many = len({document.document_id for document in context.documents})
+    if many < config.min_documents:
+        detail = f"{many} document{'s' if many > 1 else ''}, questions need {config.min_documents}"
+        return _rejection(context.context_id, "few_documents", detail)
+    if not kinds:
+        has = ", ".join(sorted({document.kind for document in context.documents}))
+        detail = f"documents of {has}; none of {', '.join(config.kinds)} can be asked for"
+        return _rejection(context.context_id, "no_kind", detail)
+    return None
 
 
-def _request(shown: _Shown, config: QuestionsConfig, seed: int, bad: _Reply | None = None) -> Request:
-    """What the writer is asked; with a `bad` reply once more, with that reply and what was wrong behind the prompt."""
-    context = shown.context
-    together = list(zip(shown.documents, shown.texts, strict=True))
-    inputs: dict[str, Any] = {
-        # A whole context stands in the prompt as in that of `answer`, so that both share a server's prefix cache.
-        "context": context.text
-        if config.scope == "context"
-        else "".join(render_document(document.title, document.kind, text) for document, text in together),
-        "documents": [
-            {"number": number, "title": document.title, "kind": document.kind, "text": text}
-            for number, (document, text) in enumerate(together, 1)
-        ],
-        "count": config.per_context,
-        "wanted": _wanted(config.kinds, config.per_context, make_seed(seed, "kinds", context.context_id)),
-        "kinds": dict(config.kinds),
-        "min_documents": config.min_documents,
-        "least_steps": config.steps[0],
-        "most_steps": config.steps[1],
-    }
-    if bad is not None:
-        inputs |= {"reply": bad.content[:_SHOWN_AGAIN], "problem": bad.problems}
-    return Request(
-        prompt="write_questions",
-        inputs=inputs,
-        seed=make_seed(seed, "questions" if bad is None else "questions again", context.context_id),
-        affinity=context.context_id,
-    )
+def _request_again(reply: _Reply, config: QuestionsConfig, seed: int) -> Request:
+    """The questions that are missing, with what was wrong behind the same prompt."""
+    asked, good = reply.asked, Counter(question.kind for question in reply.good)
+    cards = [kind for kind, many in asked.wanted.items() for _ in range(many - min(many, good[kind]))]
+    left = Counter(cards[: reply.missing])
+    again: dict[str, Any] = {"reply": reply.content[:_SHOWN_AGAIN], "problem": "; ".join(reply.problems)[:_SHOWN_AGAIN]}
+    if reply.good:
+        again["kept"] = [question.question for question in reply.good]
+    return to_request(asked._replace(wanted=left), config, seed, again)
 
 
-def _wanted(kinds: Mapping[str, float], count: int, seed: int) -> dict[str, int]:
-    """How many questions of each kind: its share of `count`, what is left over drawn by the shares that are left."""
-    total = sum(kinds.values())
-    shares = {kind: count * weight / total for kind, weight in kinds.items()}
-    wanted = {kind: int(share) for kind, share in shares.items()}
-    left = {kind: share - wanted[kind] for kind, share in shares.items()}
-    rng = Random(seed)
-    for _ in range(count - sum(wanted.values())):
-        (kind,) = rng.choices(list(left), weights=[max(share, 1e-9) for share in left.values()])
-        wanted[kind] += 1
-        del left[kind]
-    return {kind: number for kind, number in wanted.items() if number}
-
-
-def _reply(
-    context: Context, documents: list[ContextDocument], answered: Completion | Refused, config: QuestionsConfig
-) -> _Reply | Refused:
+def _reply(asked: Asked, answered: Completion | Refused, config: QuestionsConfig) -> _Reply | Refused:
     if isinstance(answered, Refused):
         return answered
     choice = answered.choices[0]
     cut = choice.finish_reason == "length"
-    reading = read_questions(choice.content, config.kinds, [document.title for document in documents], cut=cut)
-    return _Reply(context, documents, reading, choice.content, choice.n_tokens, cut)
+    kinds = allowed(config.kinds, [document.kind for document in asked.context.documents])
+    reading = read_questions(choice.content, kinds, [document.title for document in asked.documents], cut=cut)
+    problems = [f"the reply was cut off after {choice.n_tokens} tokens"] if cut else []
+    problems += reading.problems
+    good: list[WrittenQuestion] = []
+    doubtful: list[WrittenQuestion] = []
+    for written in reading.questions[: asked.n_questions]:
+        question = _with_known_documents(written, asked)
+        wrong = faults(question, config.steps, len(asked.documents))
+        (doubtful if wrong else good).append(question)
+        problems += [f"{question.question[:80]!r}: {', '.join(wrong)}"] if wrong else []
+    return _Reply(asked, good, doubtful, problems, choice.content, cut)
 
 
-def _rows(
-    context: Context, reply: _Reply | Refused, config: QuestionsConfig, model: str
-) -> Iterator[Question | Rejection]:
+def _mended(first: _Reply, second: _Reply | Refused) -> _Reply:
+    """What was good at first, and what came instead of the rest; what is still doubtful is for the checks to reject."""
+    if isinstance(second, Refused):
+        problems = [*first.problems, f"asked again, the writer refused: {second}"]
+        return first._replace(good=[*first.good, *first.doubtful][: first.asked.n_questions], problems=problems)
+    known = {(question.question, question.answer) for question in first.good}
+    new = [question for question in second.good if (question.question, question.answer) not in known]
+    good = [*first.good, *new, *second.doubtful, *first.doubtful][: first.asked.n_questions]
+    return second._replace(good=good, problems=second.problems or first.problems)
+
+
+def _with_known_documents(written: WrittenQuestion, asked: Asked) -> WrittenQuestion:
+    """Numbers of no document replaced by that of the only document that has the quote word for word."""
+
+    def known(quote: Quote) -> Quote:
+        if 1 <= quote.document <= len(asked.documents) or len(quote.quote.strip()) < _TELLING_QUOTE:
+            return quote
+        holders = [number for number, text in enumerate(asked.texts, 1) if quote.quote in text]
+        return Quote(holders[0], quote.quote) if len(holders) == 1 else quote
+
+    steps = [msgspec.structs.replace(step, evidence=tuple(map(known, step.evidence))) for step in written.steps]
+    return msgspec.structs.replace(written, steps=tuple(steps))
+
+
+def _rows(context: Context, replies: list[_Reply | Refused | Rejection], model: str) -> Iterator[Question | Rejection]:
     context_id = context.context_id
-    if isinstance(reply, Refused):
-        yield _rejection(context_id, reply.reason, reply.detail)
-        return
-    if not reply.usable:
-        reason = "cut_reply" if reply.cut else "malformed_reply"
-        yield _rejection(context_id, reason, f"{reply.problems}: {reply.content[:200]!r}")
-        return
-    questions = reply.reading.questions
-    if len(questions) < config.per_context:
-        detail = f"asked for {config.per_context} questions, got {len(questions)}"
-        yield _rejection(context_id, "fewer_questions", f"{detail}: {reply.problems}" if reply.problems else detail)
     seen = set()
-    for written in questions[: config.per_context]:
-        question = _question(reply, written, model)
-        if question.question_id in seen:
-            yield _rejection(question.question_id, "duplicate", "the writer gave the same question and answer twice")
+    for reply in replies:
+        if isinstance(reply, Rejection):
+            yield reply
             continue
-        seen.add(question.question_id)
-        yield question
+        if isinstance(reply, Refused):
+            yield _rejection(context_id, reply.reason, reply.detail)
+            continue
+        questions, wanted, said = reply.good, reply.asked.n_questions, "; ".join(reply.problems)
+        if not questions and reply.problems:
+            reason = "cut_reply" if reply.cut else "malformed_reply"
+            yield _rejection(context_id, reason, f"{said}: {reply.content[:200]!r}")
+            continue
+        if len(questions) < wanted:
+            detail = f"asked for {wanted} question{'s' if wanted > 1 else ''}, got {len(questions)}"
+            yield _rejection(context_id, "fewer_questions", f"{detail}: {said}" if said else detail)
+        for written in questions:
+            question = _question(reply.asked, written, model)
+            if question.question_id in seen:
+                yield _rejection(
+                    question.question_id, "duplicate", "the writer gave the same question and answer twice"
+                )
+                continue
+            seen.add(question.question_id)
+            yield question
 
 
-def _question(reply: _Reply, written: WrittenQuestion, model: str) -> Question:
+def _question(asked: Asked, written: WrittenQuestion, model: str) -> Question:
     evidence: list[Evidence] = []
     steps = []
     for step in written.steps:
         indices = []
         for quote in step.evidence:
-            found = _evidence(reply, quote)
+            found = _evidence(asked, quote)
             if found not in evidence:
                 evidence.append(found)
             indices.append(evidence.index(found))
         steps.append(Step(question=step.question, answer=step.answer, evidence=indices, uses=list(step.uses)))
     return Question(
-        question_id=make_id(reply.context.context_id, written.question, written.answer),
-        context_id=reply.context.context_id,
+        question_id=make_id(asked.context.context_id, written.question, written.answer),
+        context_id=asked.context.context_id,
         kind=written.kind,
         question=written.question,
         reference_answer=written.answer,
@@ -260,14 +282,14 @@ def _question(reply: _Reply, written: WrittenQuestion, model: str) -> Question:
     )
 
 
-def _evidence(reply: _Reply, quote: Quote) -> Evidence:
+def _evidence(asked: Asked, quote: Quote) -> Evidence:
     """A quote in its place: in the document that the writer names, else in the only one that has it word for word."""
-    known = 1 <= quote.document <= len(reply.documents)
-    named = locate(reply.context, reply.documents[quote.document - 1], quote.quote) if known else None
+    known = 1 <= quote.document <= len(asked.documents)
+    named = locate(asked.context, asked.documents[quote.document - 1], quote.quote) if known else None
     if (named is None or named.score < 1) and len(quote.quote.strip()) >= _TELLING_QUOTE:
-        text = reply.context.text
-        others = [document for document in reply.documents if text.find(quote.quote, document.start, document.end) >= 0]
+        text = asked.context.text
+        others = [document for document in asked.documents if text.find(quote.quote, document.start, document.end) >= 0]
         if len(others) == 1:
-            return locate(reply.context, others[0], quote.quote)
+            return locate(asked.context, others[0], quote.quote)
     # A document number that does not exist is an evidence of no document: the check says so.
     return named or Evidence(document_id="", quote=quote.quote, start=0, end=0, score=0.0)

@@ -7,11 +7,16 @@ once a distinct answer. Those that match are one group, the rest group by exact 
 exact match are ordered by size, then by answer; each is compared by the judge with the heads before it and joins the
 first that it equals, both orders agreeing. There are no chains of verdicts, since their errors multiply: four answers
 at 5 % false "same" a pair give 26 % false merges. Nothing depends on the order of traces.
+
+Of several votes a comparison, "equal" needs more than half of all that were asked for; what cannot be read or was
+refused counts against it. Else the verdict is "not equal" where as many say so as say "equal", which a draw is, and
+null where nobody could be read or only those that are missing could have decided.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -25,9 +30,9 @@ from longhop.recipe import ScoringConfig, SelectionConfig
 from longhop.records import Question, Trace, Verdict, make_seed
 from longhop.replies.verdicts import read_verdict
 
-__all__ = ["VERSION", "evidence_cited", "is_valid", "score_traces"]
+__all__ = ["VERSION", "evidence_cited", "is_valid", "judge_agreement", "score_traces"]
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same input gives other rows."""
 
 _BATCH = 64  # questions whose judge requests go out together
@@ -48,6 +53,8 @@ class _Scored:
     sizes: dict[str, int] = field(default_factory=dict)
     exact: dict[str, bool] = field(default_factory=dict)
     judged: dict[str, bool | None] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Normal form: why the judge's verdict on it is null, where it was asked."""
     heads: dict[str, str] = field(default_factory=dict)
     """Normal form: that of the head of its group."""
     right: set[str] = field(default_factory=set)
@@ -56,14 +63,18 @@ class _Scored:
     def __post_init__(self) -> None:
         question = self.question
         references = [question.reference_answer, *question.aliases]
+        compared: set[str] = set()
         for trace in self.traces:
             if trace.answer is None or not is_valid(trace):
                 self.forms.append(None)
                 continue
             answer, form = trace.answer, normalize(trace.answer, question.question, question.answer_type)
             self.forms.append(form)
-            self.answers[form] = min(answer, self.answers.get(form, answer))
             self.sizes[form] = self.sizes.get(form, 0) + 1
+            if answer in compared:
+                continue
+            compared.add(answer)
+            self.answers[form] = min(answer, self.answers.get(form, answer))
             # Answers of one form are one answer, so what one of them matches all do.
             if not self.exact.get(form):
                 self.exact[form] = matches_any(answer, references, question.question, question.answer_type)
@@ -129,7 +140,9 @@ def _compare_with_reference(batch: list[_Scored], config: ScoringConfig, judge: 
         for scored, form in asked
     )
     for (scored, form), answered in zip(asked, judge.run(requests), strict=True):
-        scored.judged[form] = _vote(answered)
+        scored.judged[form], failed = _vote(answered, config.votes)
+        if failed:
+            scored.failed[form] = failed
     for scored in batch:
         right = [form for form in scored.ordered() if scored.exact[form] or scored.judged.get(form)]
         scored.right = set(right)
@@ -152,7 +165,7 @@ def _compare_with_heads(batch: list[_Scored], config: ScoringConfig, judge: Infe
             for walk in open_walks
             for first, second in walk.both_orders()
         ]
-        said = [_vote(answered) for answered in judge.run(requests)]
+        said = [_vote(answered, config.votes) for answered in judge.run(requests)]
         for number, walk in enumerate(open_walks):
             walk.step(said[2 * number], said[2 * number + 1])
     for scored in batch:
@@ -181,8 +194,9 @@ class _Walk:
         first, second = self.scored.answers[head], self.scored.answers[form]
         return [(first, second), (second, first)]
 
-    def step(self, one: bool | None, other: bool | None) -> None:
-        """Take the verdicts of both orders; an unreadable one counts as not equal."""
+    def step(self, first: tuple[bool | None, str], second: tuple[bool | None, str]) -> None:
+        """Take the verdicts of both orders, each with why it is null; an unreadable one counts as not equal."""
+        (one, failed), (other, failed_too) = first, second
         form = self._waiting[0]
         if one and other:
             self.scored.heads[form] = self._heads[self._at]
@@ -194,6 +208,10 @@ class _Walk:
             differs = one is False or other is False
             self.scored.judged[form] = False if differs else self.scored.judged.get(form)
             self._at += 1
+        if self.scored.judged[form] is None:
+            self.scored.failed[form] = failed or failed_too
+        else:
+            self.scored.failed.pop(form, None)
         self._settle()
 
     def _settle(self) -> None:
@@ -215,12 +233,17 @@ def _request(prompt: str, inputs: dict[str, str], question: Question, config: Sc
     )
 
 
-def _vote(answered: Completion | Refused) -> bool | None:
-    """The majority of the readable verdicts; a draw is "not equal", none readable is None."""
+def _vote(answered: Completion | Refused, votes: int) -> tuple[bool | None, str]:
+    """The verdict of several votes, and why it is null where it is."""
     if isinstance(answered, Refused):
-        return None
+        return None, "refused"
     said = [verdict for choice in answered.choices if (verdict := read_verdict(choice.content)) is not None]
-    return 2 * sum(said) > len(said) if said else None
+    equal = sum(said)
+    if 2 * equal > max(votes, len(answered.choices)):
+        return True, ""
+    if said and 2 * equal <= len(said):
+        return False, ""
+    return None, "undecided" if said else "unreadable"
 
 
 def _verdicts(scored: _Scored, model: str) -> Iterator[Verdict]:
@@ -242,7 +265,24 @@ def _verdicts(scored: _Scored, model: str) -> Iterator[Verdict]:
             answer_group=groups[scored.heads[form]] if form is not None else None,
             evidence_cited=evidence_cited(scored.question, trace),
             model=model,
+            normal_form=form,
+            judge_failed=scored.failed.get(form) if form is not None else None,
         )
+
+
+def judge_agreement(verdicts: Iterable[Verdict]) -> Counter[tuple[bool, bool | None]]:
+    """How exact match and judge agree, over the distinct answers of each question.
+
+    Keys are `exact_match` and `judge` of an answer: six at most. Under `must_match_reference` both speak of the
+    reference; without it, the judge compared the answer with the heads of groups. Null is what was not asked, refused
+    or unreadable; `ask: always` fills the row of the exact matches.
+    """
+    distinct = {
+        (verdict.question_id, verdict.normal_form): (verdict.exact_match, verdict.judge)
+        for verdict in verdicts
+        if verdict.valid
+    }
+    return Counter(distinct.values())
 
 
 def evidence_cited(question: Question, trace: Trace) -> float:

@@ -16,7 +16,7 @@ from tests.integration.corpus import write_corpus, write_recipe
 from tests.invariants import violations
 from tests.model_server import Script, Server, Shape, model_server
 
-MIXED = "429:0.05 500:0.04 503:0.04 reset:0.03 dropped:0.02 truncated:0.02 html:0.02 fewer:0.03 empty:0.02".split()
+MIXED = "429:0.05 500:0.04 503:0.04 reset:0.03 dropped:0.02 truncated:0.02 html:0.02 fewer:0.08 empty:0.02".split()
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +150,23 @@ def test_what_was_refused_is_asked_again_when_that_is_wanted(
         again = refusing.stats().requests + server.stats().requests
         Builder(Recipe.load(recipe), tmp_path / "run").build(retry_rejected="all")
         assert refusing.stats().requests + server.stats().requests == again
+
+
+def test_a_check_that_was_refused_is_asked_again_when_that_is_wanted(tmp_path: Path, server: Server) -> None:
+    """The question is rejected by that check in the server's words; asked again it is what it would have been."""
+    server.set_faults()
+    with model_server(Script(answers="lexical"), Shape(slots=16)) as refusing:
+        engine = {"kind": "openai", "model": "simulated", "urls": [server.url]}
+        engines = dict.fromkeys(("writer", "reader", "judge", "tracer"), engine)
+        engines["reader"] = {**engine, "urls": [refusing.url]}
+        recipe = write_recipe(write_corpus(tmp_path), engines=engines, traces={"samples": 4, "engine": "tracer"})
+        clean = build(recipe, tmp_path / "clean")
+        refusing.reset()
+        refusing.set_faults("refused:1")
+        run = build(recipe, tmp_path / "run")
+        refused = run.questions().filter(pl.col("rejected_by") == "closed_book").collect()
+        assert refused.height > 0
+        assert "the reader refused: refused_content: " in refused["checks"][0][-1]["detail"]
+        refusing.set_faults()
+        again = Builder(Recipe.load(recipe), tmp_path / "run").build(retry_rejected="refused_content")
+        assert equal(clean, again) == []

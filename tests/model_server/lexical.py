@@ -30,8 +30,8 @@ _MARK = re.compile("\0([a-z_]+)\0")
 _FIRST_LINE = re.compile(r"\s*[^\n]*")
 _DOCUMENT = re.compile(r'<document title="([^"\n]*)" kind="([^"\n]*)">\n(.*)', re.DOTALL)
 _DOCUMENT_END = "\n</document>\n\n"
-_SOMETIMES = ("reasoning", "reply", "problem")
-"""Inputs that are given in some requests only, and make no difference here."""
+_SOMETIMES = ("reasoning", "unknown", "reply", "problem", "kept", "bridges")
+"""Inputs that are given in some requests only; of these, only `unknown` makes a difference here."""
 _THOUGHT = "I read what was given and compare."
 """A model that reasons does so before JSON, too; the lexical engine gives no reasons there."""
 
@@ -102,6 +102,7 @@ class LonghopPrompts:
             **{name: _Number(2, name) for name in ("min_documents", "least_steps", "most_steps")},
         }
         self._patterns = [
+            *patterns("answer", unknown="possible"),
             *patterns("answer"),
             *patterns("answer", context=""),
             *patterns("judge"),
@@ -115,8 +116,12 @@ class LonghopPrompts:
         for name, pattern in self._patterns:
             values = pattern.match(text)
             if values is not None:
+                if name == "answer":
+                    # The first of its patterns is that with `unknown`, which the engine heeds.
+                    told = {"unknown": "possible"} if pattern is self._patterns[0][1] else {}
+                    return name, {"context": "", **values, **told}
                 if name != "write_questions":
-                    return name, {"context": "", **values} if name == "answer" else values
+                    return name, values
                 between = pattern.literals[pattern.names.index("wanted") + 1]
                 return name, _questions_inputs(values, between)
         return None

@@ -33,6 +33,7 @@ CONFIG = st.builds(
     rule=st.sampled_from(["majority", "plurality"]),
     ties=st.sampled_from(["drop", "shortest"]),
     must_match_reference=st.booleans(),
+    keep_agreement=st.sampled_from([[0.0, 1.0], [0.25, 1.0], [0.5, 0.75]]),
 )
 
 
@@ -94,6 +95,8 @@ def test_the_choice_is_the_shortest_of_a_largest_group_in_any_order(
         assert row.trace_tokens == min(
             tokens for other, tokens in votes if other is not None and sizes[other] == row.votes
         )
+        assert config.keep_agreement[0] <= row.agreement <= config.keep_agreement[1]
+        assert row.shortest_tokens <= row.random_tokens <= row.longest_tokens
         assert row.agreement == pytest.approx(row.votes / len(votes))
         if config.rule == "majority":
             assert 2 * row.votes > len(votes)

@@ -1,5 +1,7 @@
 """The shortest trace of the majority, or a reason."""
 
+import pytest
+
 from longhop.recipe import SelectionConfig
 from longhop.records import Context, ContextDocument, Example, Models, Question, Rejection, Trace, Verdict
 from longhop.stages.examples import Attempts, select_examples
@@ -140,6 +142,29 @@ def test_the_majority_must_be_the_reference_unless_the_recipe_says_otherwise() -
     wrong = [(1, 9)] * 5 + [(0, 1)] * 3
     assert reason(select(*wrong)) == "majority_not_reference"
     assert isinstance(select(*wrong, must_match_reference=False), Example)
+
+
+def test_a_band_of_difficulty_leaves_out_what_is_too_hard_and_too_easy() -> None:
+    """The share of all samples in the chosen group, both ends included."""
+    three, all_eight = [(0, 1)] * 3 + [(1, 1), (2, 1)], [(0, 1)] * 8
+    assert isinstance(select(*three, rule="plurality"), Example)
+    assert isinstance(select(*three, rule="plurality", keep_agreement=[0.375, 1.0]), Example)
+    assert reason(select(*three, rule="plurality", keep_agreement=[0.4, 1.0])) == "too_hard"
+    assert isinstance(select(*all_eight, keep_agreement=[0.25, 1.0]), Example)
+    assert reason(select(*all_eight, keep_agreement=[0.25, 0.9])) == "too_easy"
+    assert isinstance(select(*[(0, 1)] * 3, samples=10, rule="plurality", keep_agreement=[0.3, 0.3]), Example)
+    assert reason(select(*[(1, 1)] * 8, keep_agreement=[0.0, 0.5])) == "majority_not_reference"
+    with pytest.raises(ValueError, match="least <= most"):
+        SelectionConfig(keep_agreement=[0.9, 0.1])
+
+
+def test_an_example_tells_what_the_choice_saves() -> None:
+    """Shortest, mean and longest of its group, not of others, and also of those that cite too little."""
+    row = select(
+        (0, 10), (0, 20), (0, 60), (0, 30), (0, 80), (1, 1), (None, 900), cited=[0.0] + [1.0] * 6, min_evidence=0.5
+    )
+    assert isinstance(row, Example)
+    assert (row.trace_tokens, row.shortest_tokens, row.random_tokens, row.longest_tokens) == (20, 10, 40.0, 80)
 
 
 def test_without_a_valid_trace_there_is_no_example() -> None:

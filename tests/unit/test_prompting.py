@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from longhop.errors import PromptError
+from longhop.kinds import KINDS
 from longhop.markup import render_document
 from longhop.prompting import load_prompts
 from longhop.replies.answers import extract_answer
@@ -83,6 +84,36 @@ def test_the_prompt_for_questions_names_documents_kinds_and_form() -> None:
     assert msgspec.json.decode(form)
     (question,) = read_questions(form).questions
     assert [step.uses for step in question.steps] == [(), (0,)]
+
+
+def test_every_kind_has_instructions_of_its_own() -> None:
+    """Those of the table; a recipe's own kind is asked for by its name, and the prompt stays short."""
+    prompts = load_prompts()
+    for kind in KINDS:
+        text = prompts.render("write_questions", WRITE | {"count": 1, "wanted": {kind: 1}})[1]["content"]
+        assert f"\n`{kind}`: " in text
+        assert len(text) - len(WRITE["context"]) < 2_700
+    every = WRITE | {"count": len(KINDS), "wanted": dict.fromkeys(KINDS, 1)}
+    assert len(prompts.render("write_questions", every)[1]["content"]) < 4_000, "some 900 tokens"
+    own = prompts.render("write_questions", WRITE | {"count": 1, "wanted": {"riddle": 1}})[1]["content"]
+    assert "1 of the kind `riddle`." in own
+    assert "\n\n\n" not in own
+
+
+def test_bridges_are_told_where_there_are_any() -> None:
+    """With the documents that have them."""
+    bridges = [{"name": "tide_gain", "documents": [1, 2]}, {"name": "Ines", "documents": [2, 3]}]
+    text = load_prompts().render("write_questions", WRITE | {"bridges": bridges})[1]["content"]
+    assert "have it: tide_gain (1, 2); Ines (2, 3).\n2. Write the steps" in text
+    assert "For example" not in load_prompts().render("write_questions", WRITE | {"bridges": []})[1]["content"]
+
+
+def test_what_is_kept_of_a_reply_is_not_asked_for_again() -> None:
+    """The others alone."""
+    again = WRITE | {"reply": "Sorry.", "problem": "no steps", "kept": ["Who was it?"]}
+    text = load_prompts().render("write_questions", again)[1]["content"]
+    assert "not all could be used: no steps." in text
+    assert "do not write them again:\n- Who was it?\n\nWrite the others anew" in text
 
 
 def test_a_bad_reply_and_what_was_wrong_stand_behind_the_same_prompt() -> None:

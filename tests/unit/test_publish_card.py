@@ -134,6 +134,19 @@ def test_tokens_of_the_chosen_are_compared_with_those_of_its_group() -> None:
     assert f"{round(sum(own) / 3)}, and the longest of them {own[-1]}" in card(rows)
 
 
+def test_the_agreement_of_exact_match_and_judge_is_told() -> None:
+    """Over distinct answers, with what the judge did not say."""
+    rows, _ = tables()
+    rows["verdicts"] = [row | {"normal_form": str(row["answer_group"])} for row in rows["verdicts"]]
+    valid = [row for row in rows["verdicts"] if row["valid"]]
+    wrong = {(row["question_id"], row["normal_form"]) for row in valid if not row["exact_match"]}
+    assert wrong
+    assert f"| no exact match | 0 | {len(wrong)} | 0 |" in card(rows)
+    assert "unreadable" not in card(rows)
+    valid[0]["judge_failed"] = "unreadable"
+    assert "unreadable 1" in card(rows)
+
+
 def test_what_the_recipe_switches_off_is_not_claimed() -> None:
     """The card names no check that did not run and no judge that was not asked."""
     own = changed(checks__closed_book=0, checks__single_document=False, checks__answerable=False, scoring__ask="never")

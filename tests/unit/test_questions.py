@@ -13,8 +13,8 @@ from longhop.markup import document_header, render_document
 from longhop.quotes import locate
 from longhop.recipe import ChecksConfig, QuestionsConfig
 from longhop.records import Context, ContextDocument, Question, Rejection, make_id
-from longhop.stages.questions import _wanted, write_questions
-from longhop.writing.passages import choose_passages
+from longhop.stages.questions import write_questions
+from longhop.writing.wanted import wanted
 
 FIRST = (
     "Nobody knew it then.\nInes Halvorsen memorised every rock of the sound by tasting the mud on the lead.\nShe slept."
@@ -212,10 +212,10 @@ def test_every_kind_is_asked_for_by_its_weight() -> None:
     writer = Writer(json.dumps({"questions": [REPLY]}))
     run(writer, per_context=8, kinds={"bridge": 3, "comparison": 1})
     assert writer.requests[0].inputs["wanted"] == {"bridge": 6, "comparison": 2}
-    drawn = [_wanted({"bridge": 3, "comparison": 1}, 1, seed) for seed in range(400)]
-    assert 60 < sum(wanted == {"comparison": 1} for wanted in drawn) < 140
-    assert drawn == [_wanted({"bridge": 3, "comparison": 1}, 1, seed) for seed in range(400)]
-    assert all(sum(_wanted({"a": 0.3, "b": 1.7, "c": 5}, n, n).values()) == n for n in range(1, 40))
+    drawn = [wanted({"bridge": 3, "comparison": 1}, 1, seed) for seed in range(400)]
+    assert 60 < sum(numbers == {"comparison": 1} for numbers in drawn) < 140
+    assert drawn == [wanted({"bridge": 3, "comparison": 1}, 1, seed) for seed in range(400)]
+    assert all(sum(wanted({"a": 0.3, "b": 1.7, "c": 5}, n, n).values()) == n for n in range(1, 40))
 
 
 @pytest.mark.parametrize("document", [2, 9, "the ledger of the pilots", "Document 2"])
@@ -266,9 +266,125 @@ def test_a_quote_is_not_looked_for_outside_its_document() -> None:
     assert locate(CONTEXT, CONTEXT.documents[0], "").score == 0
 
 
-def test_passages_keep_what_names_the_bridges() -> None:
-    """Of long documents, paragraphs that share names are handed over, within the budget."""
-    filler = "\n\n".join(f"Nothing at all happens in paragraph {n} of it." for n in range(2000))
-    texts = [f"{filler}\n\nInes Halvorsen slept.\n\n{filler}", f"{filler}\n\nThen Ines Halvorsen paid.", "Short."]
-    passages = choose_passages(texts, lambda text: len(text.split()))
-    assert passages == ["Ines Halvorsen slept.", "Then Ines Halvorsen paid.", "Short."]
+# One request or several, and what is asked again
+
+
+def chain(question: str, answer: str = "340", kind: str = "bridge") -> dict[str, Any]:
+    return {**REPLY, "question": question, "answer": answer, "kind": kind}
+
+
+def replied(*questions: dict[str, Any]) -> str:
+    return json.dumps({"questions": questions})
+
+
+LONG = rendered(
+    *[
+        (title, "\n\n".join([*(f"nothing happens in paragraph {n} of {title}." for n in range(400)), *said]))
+        for title, said in (
+            ("pilot", ["Ines Halvorsen memorised every rock of the sound by tasting the mud on the lead."]),
+            ("ledger", ["In that cold year Ines Halvorsen paid 340 crowns into the widows' chest of the town."]),
+            ("bees", ["Tobias Reeve kept bees behind the old mill and sold their honey at distant markets."]),
+            ("letters", ["Nobody answered what Tobias Reeve wrote to the harbour board about lamps and ropes."]),
+        )
+    ]
+)
+
+
+def asked(writer: Writer, context: Context = LONG, **config: Any) -> tuple[list[Any], list[dict[str, Any]]]:
+    off = ChecksConfig(closed_book=0, single_document=False, answerable=False)
+    engine = Inference(writer, concurrency=1)
+    settings = QuestionsConfig(**config)
+    rows = list(write_questions([context], settings, off, engine, engine, lambda text: len(text.split()), seed=1))
+    return rows, [dict(request.inputs) for request in writer.requests]
+
+
+def test_each_request_has_bridges_and_passages_of_its_own() -> None:
+    """With one question a request: other documents, another seed; together what the recipe asks for."""
+    writer = Writer('{"questions": []}')
+    rows, requests = asked(writer, per_context=2, per_request=1, budget=256)
+    assert sorted([document["title"] for document in inputs["documents"]] for inputs in requests) == [
+        ["bees", "letters"],
+        ["pilot", "ledger"],
+    ]
+    assert sorted(inputs["bridges"][0]["name"] for inputs in requests) == ["Ines Halvorsen", "Tobias Reeve"]
+    assert all(inputs["bridges"][0]["documents"] == [1, 2] for inputs in requests)
+    assert all(len(inputs["context"].split()) <= 256 for inputs in requests)
+    assert all("Halvorsen" in inputs["context"] or "Reeve" in inputs["context"] for inputs in requests)
+    assert len({request.seed for request in writer.requests}) == 2
+    assert [row.reason for row in rows] == ["fewer_questions"] * 2
+
+
+def test_kinds_are_dealt_to_the_requests() -> None:
+    """All that are wanted, each once."""
+    _, requests = asked(Writer('{"questions": []}'), per_context=4, per_request=3, kinds={"bridge": 1, "order": 1})
+    assert [inputs["count"] for inputs in requests] == [3, 1]
+    assert [sum(inputs["wanted"].get(kind, 0) for inputs in requests) for kind in ("bridge", "order")] == [2, 2]
+
+
+def test_without_any_bridge_there_still_is_something_to_read() -> None:
+    """Long documents without a shared name: the likest passages, never an empty prompt."""
+    filler = [f"nothing at all happens in paragraph {n} of it." for n in range(900)]
+    context = rendered(("one", "\n\n".join([*filler, "kelpworms sing"])), ("two", "\n\n".join(["kelpworms", *filler])))
+    _, (inputs,) = asked(Writer('{"questions": []}'), context, budget=300)
+    assert [document["title"] for document in inputs["documents"]] == ["one", "two"]
+    assert all("kelpworms" in document["text"] for document in inputs["documents"])
+    assert inputs["bridges"] == []
+    assert len(inputs["context"].split()) <= 300
+
+
+def test_a_kind_is_asked_for_where_the_context_allows_it() -> None:
+    """Its weight goes to the others; a context that allows none is a rejection and costs nothing."""
+    _, (inputs,) = asked(Writer('{"questions": []}'), per_context=4, kinds={"paper_to_code": 9, "bridge": 1})
+    assert inputs["wanted"] == {"bridge": 4}
+    (row,), requests = asked(Writer("{}"), kinds={"paper_to_code": 1})
+    assert (row.reason, requests) == ("no_kind", [])
+    (row,), requests = asked(Writer("{}"), min_documents=5)
+    assert (row.reason, requests) == ("few_documents", [])
+
+
+BAD = {
+    "uses": [{**REPLY["steps"][0], "uses": [7]}, REPLY["steps"][1]],
+    "is used by no later": [REPLY["steps"][0], {**REPLY["steps"][1], "uses": []}],
+    "quotes document 9": [{**REPLY["steps"][0], "evidence": [{"document": 9, "quote": "x"}]}, REPLY["steps"][1]],
+    "1 steps, expected 2 to 7": [REPLY["steps"][1]],
+    "neither evidence": [{**REPLY["steps"][0], "evidence": []}, REPLY["steps"][1]],
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_one_bad_question_is_asked_for_again_alone(fault: str) -> None:
+    """With what was wrong and what is kept; the good one stays as it was."""
+    writer = Writer(replied(chain("Good?"), {**chain("Bad?"), "steps": BAD[fault]}), replied(chain("Mended?", "340")))
+    rows = run(writer, per_context=2)
+    assert [row.question for row in rows if isinstance(row, Question)] == ["Good?", "Mended?"]
+    second = writer.requests[1]
+    assert (len(writer.requests), second.inputs["count"], second.inputs["kept"]) == (2, 1, ["Good?"])
+    assert second.inputs["wanted"] == {"bridge": 1}
+    assert fault in second.inputs["problem"]
+    assert "Bad?" in second.inputs["problem"]
+
+
+def test_what_is_still_bad_is_rejected_with_its_reason() -> None:
+    """By the check that finds it; a second request is the last."""
+    bad = {**chain("Bad?"), "steps": BAD["uses"]}
+    writer = Writer(replied(chain("Good?"), bad), replied({**bad, "question": "Still bad?"}))
+    rows = run(writer, per_context=2)
+    assert len(writer.requests) == 2
+    questions = {row.question: row.rejected_by for row in rows if isinstance(row, Question)}
+    assert questions == {"Good?": None, "Still bad?": "connected"}
+    assert [row.reason for row in rows if isinstance(row, Rejection)] == ["connected"]
+
+
+def test_a_request_says_how_long_the_reply_may_be() -> None:
+    """By number of questions and steps; asked again for fewer, it may be shorter."""
+    writer = Writer(replied(chain("Good?"), {}), replied(chain("New?")))
+    run(writer, per_context=2, steps=[2, 3])
+    limits = [request.sampling["max_tokens"] for request in writer.requests]
+    assert limits == [4096 + 2 * 256 * 4, 4096 + 256 * 4]
+
+
+def test_raw_newlines_within_a_text_are_read() -> None:
+    """As grammars of servers let them through."""
+    (question,) = write(replied(chain("What did\nshe\tpay?")).replace("\\n", "\n").replace("\\t", "\t"))
+    assert isinstance(question, Question)
+    assert question.question == "What did\nshe\tpay?"

@@ -14,7 +14,7 @@ from longhop.inference import Inference
 from longhop.recipe import ScoringConfig, SelectionConfig
 from longhop.records import Evidence, Question, Trace, Verdict, make_id
 from longhop.replies.verdicts import read_verdict
-from longhop.stages.verdicts import evidence_cited, score_traces
+from longhop.stages.verdicts import evidence_cited, judge_agreement, score_traces
 
 QUESTION = Question(
     question_id="q",
@@ -140,6 +140,41 @@ def test_several_votes_take_the_majority_of_the_readable(said: str, *, judged: b
     assert verdicts[0].correct is bool(judged)
 
 
+@pytest.mark.parametrize(
+    ("said", "votes", "judged", "failed"),
+    [
+        ('{"equal": true}|{"equal": false}', 2, False, None),  # a draw
+        ('{"equal": true}|{"equal": true}|hm', 3, True, None),
+        ('{"equal": true}|hm|hm', 3, None, "undecided"),  # one of three is no majority
+        ('{"equal": true}|{"equal": true}|hm|hm', 4, None, "undecided"),
+        ('{"equal": false}|hm|hm', 3, False, None),
+        ("hm", 3, None, "unreadable"),
+    ],
+)
+def test_equal_needs_more_than_half_of_all_votes(said: str, votes: int, *, judged: bool | None, failed: str) -> None:
+    """What cannot be read counts against it; why a verdict is null is noted."""
+    verdicts, _ = score(traces("Ines"), lambda *_: said, votes=votes)
+    assert (verdicts[0].judge, verdicts[0].judge_failed) == (judged, failed)
+
+
+def test_agreement_counts_distinct_answers_once() -> None:
+    """By exact match and judge; invalid traces are none."""
+    rows = traces("Ines Halvorsen", "I. Halvorsen", "INES", "Ines", "Tobias", "Tobias", None)
+    verdicts, _ = score(rows, ask="always")
+    assert judge_agreement(verdicts) == {(True, True): 2, (False, True): 1, (False, False): 1}
+    verdicts, _ = score(rows, lambda *_: "hm")
+    assert judge_agreement(verdicts) == {(True, None): 2, (False, None): 2}
+    assert [v.judge_failed for v in verdicts] == [None, None, *["unreadable"] * 4, None]
+
+
+def test_a_null_between_heads_says_why_until_another_head_answers() -> None:
+    """The last word counts: a readable "not equal" of a later head is an answer."""
+    verdicts, _ = score(traces("a", "b"), lambda *_: "hm", must_match=False)
+    assert [v.judge_failed for v in verdicts] == [None, "unreadable"]
+    verdicts, _ = score(traces("a", "b", "c"), lambda *two: "hm" if "a" in two else "false", must_match=False)
+    assert [(v.judge, v.judge_failed) for v in verdicts] == [(None, None), (None, "unreadable"), (False, None)]
+
+
 def test_a_judge_that_refuses_is_null() -> None:
     """A refusal is no verdict."""
 
@@ -147,7 +182,7 @@ def test_a_judge_that_refuses_is_null() -> None:
         raise Refused("content", "no")
 
     verdicts, _ = score(traces("Ines"), refuse)
-    assert (verdicts[0].judge, verdicts[0].correct) == (None, False)
+    assert (verdicts[0].judge, verdicts[0].correct, verdicts[0].judge_failed) == (None, False, "refused")
 
 
 def test_without_a_reference_answers_join_the_first_head_they_equal() -> None:
