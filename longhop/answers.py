@@ -56,6 +56,7 @@ _FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")
 _PAIRS = [("```", "```"), ("``", "``"), ("`", "`"), ("**", "**"), ("*", "*"), ('"', '"'), ("'", "'"), ("“", "”")]
 _PAIRS += [("‘", "’"), ("«", "»"), ("„", "“"), ("\\(", "\\)"), ("$", "$")]
 _OPENERS = frozenset(opening[0] for opening, _ in _PAIRS)
+_SENTENCE = re.compile(r"^(?:the|my)\s+(?:final\s+)?answer\s+is:?\s+(?=\S)", re.IGNORECASE)
 _BULLET = re.compile(r"(?:[-*•]|\d+[.)])\s+(?=\D)")
 _NUMBERED = re.compile(r"(?<!\S)(\d{1,2})[.)]\s+(?=\D)")
 # A set, or a list of quoted items; [a, b] may be code.
@@ -183,7 +184,7 @@ _asked = lru_cache(maxsize=4096)(asked_units)
 
 def _unwrapped(answer: str) -> str:
     """Without quotes, backticks, emphasis around it and without the full stop behind it."""
-    text = " ".join(answer.split())
+    text = _SENTENCE.sub("", " ".join(answer.split()))
     if text[:1] not in _OPENERS and text[-1:] != ".":
         return text
     while True:

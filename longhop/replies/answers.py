@@ -26,6 +26,8 @@ _REASONING = re.compile(r"^[\s#*_]*reasoning[*_]*\s*[:：][*_]*", re.IGNORECASE)
 _SENTENCE = re.compile(r"^(?:the|my)\s+(?:final\s+)?answer\s+is:?\s+(?=\S)", re.IGNORECASE)
 _MARKS = re.compile(r"\*\*|__|[*_`](?!\s)")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
+_FIRST = re.compile(r"^\s*(?:[-*•]|1[.)])\s+")
+"""A list begins with 1: `3. May 1901` is a date."""
 _LEADING = re.compile(r"^(?:>\s+)+")
 _TEMPLATE = re.compile(
     r"[<\[({$]*\s*(?:(?:the|your|my)\s+)?(?:(?:final|short|exact)\s+)?answer(?:\s+(?:here|goes here|only))?\s*[>\])}]*"
@@ -107,7 +109,7 @@ def _below(lines: list[str], start: int) -> str:
         line = lines[at].strip()
         if not line or line.startswith("```"):
             continue
-        if not items and not _BULLET.match(line):
+        if not items and not _FIRST.match(line):
             line = _LEADING.sub("", line)
             other = len(line) > _LONGEST or line.startswith("#") or _STATED.match(line)
             return "" if other else _trimmed(line)

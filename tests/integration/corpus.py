@@ -65,6 +65,7 @@ def write_recipe(folder: Path, **changes: object) -> Path:
         "documents": {"min_tokens": 20, "near_duplicate": None},
         "contexts": {"lengths": {"500": 3, "800": 2}, "reuse": 4, "part_size": 2},
         "questions": {"scope": "context", "per_context": 3, "kinds": {"bridge": 2, "comparison": 1}},
+        "checks": {"bridge_masked": False},  # as in the sample recipe: too much for the embedded engine
         "traces": {"samples": 4},
         "engines": {role: {"kind": "lexical"} for role in ("writer", "reader", "judge")},
         "dataset": {"license": "cc0-1.0"},
