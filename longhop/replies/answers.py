@@ -26,8 +26,8 @@ _REASONING = re.compile(r"^[\s#*_]*reasoning[*_]*\s*[:：][*_]*", re.IGNORECASE)
 _SENTENCE = re.compile(r"^(?:the|my)\s+(?:final\s+)?answer\s+is:?\s+(?=\S)", re.IGNORECASE)
 _MARKS = re.compile(r"\*\*|__|[*_`](?!\s)")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
-_FIRST = re.compile(r"^\s*(?:[-*•]|1[.)])\s+")
-"""A list begins with 1: `3. May 1901` is a date."""
+_FIRST = re.compile(r"^\s*(?:[-*•]|1[.)])\s+(?!.*\s2[.)]\s)")
+"""A list begins with 1, since `3. May 1901` is a date, and goes on in the next line."""
 _LEADING = re.compile(r"^(?:>\s+)+")
 _TEMPLATE = re.compile(
     r"[<\[({$]*\s*(?:(?:the|your|my)\s+)?(?:(?:final|short|exact)\s+)?answer(?:\s+(?:here|goes here|only))?\s*[>\])}]*"
