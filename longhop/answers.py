@@ -56,7 +56,7 @@ _FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")
 _PAIRS = [("```", "```"), ("``", "``"), ("`", "`"), ("**", "**"), ("*", "*"), ('"', '"'), ("'", "'"), ("“", "”")]
 _PAIRS += [("‘", "’"), ("«", "»"), ("„", "“"), ("\\(", "\\)"), ("$", "$")]
 _OPENERS = frozenset(opening[0] for opening, _ in _PAIRS)
-_SENTENCE = re.compile(r"^(?:the|my)\s+(?:final\s+)?answer\s+is:?\s+(?=\S)", re.IGNORECASE)
+_SENTENCE = re.compile(r"^(?:(?:the|my)\s+)?(?:final\s+)?answer(?:\s+is:?|:)\s+(?=\S)", re.IGNORECASE)
 _BULLET = re.compile(r"(?:[-*•]|\d+[.)])\s+(?=\D)")
 _NUMBERED = re.compile(r"(?<!\S)(\d{1,2})[.)]\s+(?=\D)")
 # A set, or a list of quoted items; [a, b] may be code.

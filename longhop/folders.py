@@ -18,7 +18,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,15 @@ class Folder:
             if row_groups is None:
                 return file.read(columns=chosen, use_threads=False)
             return file.read_row_groups(list(row_groups), columns=chosen, use_threads=False)
+
+    def read_matching(self, name: str, key: str, wanted: Set[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Rows of a table whose `key` is one of `wanted`, by row group; texts of other groups are not read."""
+        with self._open(name) as file:
+            for group in range(file.num_row_groups):
+                keys = file.read_row_group(group, columns=[key], use_threads=False)[key].to_pylist()
+                if any(value in wanted for value in keys):
+                    rows = file.read_row_group(group, columns=list(columns), use_threads=False)
+                    yield rows.take([place for place, value in enumerate(keys) if value in wanted])
 
     def table_set(self, names: Sequence[str]) -> pyarrow.dataset.Dataset:
         """Tables of the run as one, read only where they are asked for, through the run's own file system."""

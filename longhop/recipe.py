@@ -53,6 +53,7 @@ __all__ = [
     "parse_tokens",
 ]
 
+_USER_IN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*@")
 _SECRET = re.compile(r"(sk|pk|hf|gsk|ghp|xai)[-_].{12,}")
 
 
@@ -85,7 +86,11 @@ class Config(BaseModel):
 
 
 class Source(Config):
-    """Where documents come from: a folder or file (`path`), or a dataset of the Hugging Face Hub (`dataset`)."""
+    """Where documents come from: files (`path`), or a dataset of the Hugging Face Hub (`dataset`).
+
+    `path` is a folder, a file, an archive, a git repository (with a working tree or bare), a pattern such as
+    `data/*.jsonl.gz`, or tables on object storage such as `s3://bucket/books/*.parquet`.
+    """
 
     kind: Name
     dataset: Text | None = None
@@ -95,17 +100,27 @@ class Source(Config):
     """For code: the whole folder as one document a repository, or one document a file."""
     config: Text | None = None
     revision: Text | None = None
+    """Branch, tag or commit, of a git repository or a Hub dataset; looked up once, and the commit is kept."""
     split: Text = "train"
+    rows: int | None = Field(None, ge=1)
+    """At most so many rows are read, the first ones, of the dataset or of each table."""
     text: Text = "text"
     """Column of the text, in a table or a Hub dataset."""
     title: Text | None = None
-    """Column of the title."""
+    """Column of the title; null: `title`, where there is such a column. So are the next ones."""
+    author: Text | None = None
+    year: Text | None = None
+    language: Text | None = None
+    license_column: Text | None = None
+    """Column of each row's licence; `license` is for rows without. Null: `license`, unless `license` says it for all."""
 
     @field_validator("path")
     @classmethod
     def _one_place(cls, path: str | None, info: ValidationInfo) -> str | None:
         if "dataset" in info.data and (path is None) == (info.data["dataset"] is None):
             raise ValueError("either `path` (a folder or file) or `dataset` (of the Hugging Face Hub)")
+        if path is not None and _USER_IN_URL.match(path):
+            raise ValueError("an address without user and password; give those as the storage's client reads them")
         return path
 
 

@@ -74,6 +74,12 @@ class RawDocument(Record, frozen=True, kw_only=True):
     source: str
     """Name relative to its source, such as `books/moby.txt`."""
     license: str | None = None
+    year: int | None = None
+    """When it was published first, as the source says."""
+    language: str | None = None
+    """Code of its language, such as `en`, as the source says."""
+    origin: str | None = None
+    """Where exactly it comes from: `repo@commit:path`, `archive.zip!member`, `org/dataset@commit#row`."""
     text: str
     sections: tuple[tuple[int, str], ...] = ()
     """Where a larger unit begins: (offset in `text`, level), level `chapter`, `section` or `file`."""
@@ -105,6 +111,10 @@ class Document(Record, frozen=True, kw_only=True):
     author: str | None
     source: str
     license: str | None
+    year: int | None = None
+    language: str | None = None
+    origin: str | None = None
+    """Commit and path, archive and member, or dataset and row that it comes from."""
     text: str
     n_chars: int
     n_tokens: int
@@ -338,6 +348,9 @@ _SCHEMAS: dict[type[Record], dict[str, pa.DataType]] = {
         author=_STRING,
         source=_STRING,
         license=_STRING,
+        year=_INT,
+        language=_STRING,
+        origin=_STRING,
         text=_TEXT,
         n_chars=_INT,
         n_tokens=_INT,

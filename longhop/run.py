@@ -155,6 +155,30 @@ class Run:
             raise PublishError(f"{self.folder.url}: only a local run folder can be uploaded")
         return push(self.folder.local_path / "dataset", repo, private=private, revision=revision)
 
+    def report(self) -> str:
+        """Write report.html into the run's folder, over all that is there so far; gives its address.
+
+        Raises:
+            StorageError: A table is missing or damaged, or the folder is not writable.
+        """
+        from longhop.publish.report import write_report  # noqa: PLC0415 - reports read runs, and few runs are reported
+
+        return write_report(self)
+
+    def built(self, stage: str) -> list[int]:
+        """Numbers of the parts of the current plan that a stage has finished."""
+        return self._built(stage)
+
+    def part_name(self, stage: str, part: int, what: str = "part") -> str:
+        """Name of a part's table within the folder, or of its `rejections`."""
+        return self._name(stage, part, what)
+
+    def tokens(self, stage: str) -> int:
+        """Sum of `n_tokens` over the rows of a stage; 0 where they have none."""
+        if stage == "dataset":
+            return 0
+        return sum(counts.tokens for part in self._built(stage) if (counts := self._counts_of(stage, part)))
+
     def states(self) -> list[StageState]:
         """How far each stage is, in the order of the stages."""
         return [self._state(stage) for stage in STAGES]
