@@ -20,7 +20,7 @@ from longhop.prompting import Prompts, load_prompts
 from longhop.recipe import Recipe
 from longhop.records import Context, Record, Trace, Verdict
 from longhop.segments import FLUSH_SECONDS, Segments
-from longhop.serving import lease
+from longhop.serving import Servers, lease
 from longhop.storage import RunFolder
 from longhop.tokens import Tokenizer, load_tokenizer
 
@@ -91,16 +91,14 @@ class Building:
     def inference(self, role: str) -> Inference:
         """The engine of a role, with the completions that it gave before."""
         config, work = self.recipe.engines[role], self.folder.work
-        engine = make_engine(role, config, self.prompts, self.tokenizer, work, self._urls(role))
+        engine = make_engine(role, config, self.prompts, self.tokenizer, work, self._servers(role))
         return Inference(engine, self._completions, config.concurrency, self.progress.answered)
 
-    def _urls(self, role: str) -> list[str]:
-        """Addresses of an engine's servers, which are started where they are ours."""
-        config = self.recipe.engines[role]
-        if config.kind != "vllm":
-            return config.urls
-        spec = server_spec(self.recipe, role)
-        return self._stack.enter_context(lease(spec, self.folder.work)).urls
+    def _servers(self, role: str) -> Servers | None:
+        """An engine's servers, which are started where they are ours."""
+        if self.recipe.engines[role].kind != "vllm":
+            return None
+        return self._stack.enter_context(lease(server_spec(self.recipe, role), self.folder.work))
 
     def model(self, role: str) -> str:
         """Name of what answers in a role."""

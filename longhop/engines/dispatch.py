@@ -37,6 +37,8 @@ LONG_TOKENS = 2048
 """From here on a prompt is worth its place in a cache."""
 RESTART_SECONDS = 1800.0
 """How long servers may fail that longhop starts, and starts again: large models take long to load."""
+_ASK_SECONDS = 2.0
+"""How often to ask whether they still do."""
 GIVE_UP_SECONDS = 300.0
 """How long all servers may fail before the build ends; a tenth of it where none has answered within an hour."""
 _POLL_SECONDS = 0.01
@@ -78,8 +80,9 @@ class Dispatcher:
         """As last seen."""
         self._helpless_since: float | None = None
         """Since when, or from when on, no server can be asked."""
-        self.restarted = False
-        """Whether somebody starts servers again that end."""
+        self.restarting: Callable[[], object] | None = None
+        """Asks who starts servers again that end; raises `EngineError` where that was given up. None: nobody does."""
+        self._asked_at = -math.inf
         self.capacity: dict[str, int] = {}
         """Tokens that a server's cache holds, where that is known."""
         self.computes_first: set[str] = set()
@@ -298,11 +301,19 @@ class Dispatcher:
             # A time that a server names is waited for, before patience ends.
             self._helpless_since = max(now(), min(each.silent_until for each in load.silent))
         patience = GIVE_UP_SECONDS if answered > now() - LONGEST_SILENCE else GIVE_UP_SECONDS / 10
-        if self.restarted:
+        if self.restarting is not None:
             patience = RESTART_SECONDS
+            if now() - self._asked_at > _ASK_SECONDS:
+                self._asked_at = now()
+                asked = asyncio.get_running_loop().run_in_executor(None, self.restarting)
+                asked.add_done_callback(self._end_if_given_up)
         if now() - self._helpless_since > patience:
             said = "; ".join(dict.fromkeys(each.said for each in load.health.values() if each.said))
             self._end(EngineError(f"no server answers: {said}; what was answered is kept, build again"))
+
+    def _end_if_given_up(self, asked: asyncio.Future[object]) -> None:
+        if not asked.cancelled() and isinstance(error := asked.exception(), Exception):
+            self._end(error)
 
     def _end(self, error: Exception) -> None:
         for one in self._waiting:

@@ -75,6 +75,7 @@ class OpenAIEngine:
         work: Path | None = None,
         urls: list[str] | None = None,
         served: str | None = None,
+        restarting: Callable[[], object] | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         """Take a role's settings and what they need.
@@ -88,6 +89,7 @@ class OpenAIEngine:
             work: Folder that the processes of a machine share.
             urls: Addresses; those of `config` by default.
             served: Name that the servers know the model by, where it is not the recipe's.
+            restarting: Asks who starts servers again that end, whether they still do; raises `EngineError` if not.
             environment: Where the key and the headers are.
 
         Raises:
@@ -106,7 +108,7 @@ class OpenAIEngine:
         name = hashlib.sha256(f"{self.model} {sorted(self._urls)}".encode()).hexdigest()[:16]
         ledger = Ledger(work / "inference.sqlite" if work is not None else None, name)
         self._dispatcher = Dispatcher(self._urls, config.concurrency, ledger)
-        self._dispatcher.restarted = config.kind == "vllm"
+        self._dispatcher.restarting = restarting
         self._connections = Connections(self._key, headers)
         self._lengths = Lengths(count)
         self._facts: dict[str, TargetFacts] | None = None

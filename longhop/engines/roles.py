@@ -19,6 +19,7 @@ from longhop.engines.lexical import LexicalEngine
 from longhop.errors import EngineError
 from longhop.prompting import Prompts
 from longhop.recipe import EngineConfig, Recipe
+from longhop.serving.lease import Servers
 from longhop.serving.spec import ServerSpec, check_together
 from longhop.tokens import Tokenizer, load_tokenizer
 
@@ -96,7 +97,12 @@ def _servers(config: EngineConfig, window: int | None = None) -> ServerSpec:
 
 
 def make_engine(
-    role: str, config: EngineConfig, prompts: Prompts, tokenizer: Tokenizer, work: Path | None, urls: list[str]
+    role: str,
+    config: EngineConfig,
+    prompts: Prompts,
+    tokenizer: Tokenizer,
+    work: Path | None,
+    servers: Servers | None = None,
 ) -> Engine:
     """The engine of a role.
 
@@ -106,7 +112,7 @@ def make_engine(
         prompts: The recipe's prompts.
         tokenizer: The recipe's tokenizer; the engine may have one of its own.
         work: Folder that the processes of a machine share.
-        urls: Addresses of its servers.
+        servers: Those that were started for it; None where the recipe says where they are.
 
     Raises:
         EngineError: A variable with its key is not set.
@@ -119,7 +125,17 @@ def make_engine(
     own = load_tokenizer(config.tokenizer) if config.tokenizer is not None else tokenizer
     served = _servers(config).served_name if config.kind == "vllm" else None
     words = own.name == "words"
-    return OpenAIEngine(role, config, prompts, own.count, counts_words=words, work=work, urls=urls, served=served)
+    return OpenAIEngine(
+        role,
+        config,
+        prompts,
+        own.count,
+        counts_words=words,
+        work=work,
+        urls=servers.urls if servers is not None else config.urls,
+        served=served,
+        restarting=servers.check if servers is not None else None,
+    )
 
 
 def check_keys(role: str, config: EngineConfig) -> None:

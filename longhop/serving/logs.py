@@ -77,6 +77,11 @@ _KNOWN = (
         re.compile(r"trust_remote_code|trust-remote-code"),
         'add "--trust-remote-code" to `args` if you trust the model\'s code',
     ),
+    (
+        # Of a prompt that it computes in several steps; vLLM 0.32 on a processor.
+        re.compile(r"CPU Generator does not use offset"),
+        'set args: ["--max-num-batched-tokens", N], with N as large as the longest prompt',
+    ),
     (re.compile(r"No space left on device"), "free some room on the disk"),
     (re.compile(r"Too many open files"), "raise the limit (ulimit -n)"),
     (

@@ -609,3 +609,24 @@ async def test_what_checks_show_of_a_context_is_not_the_context() -> None:
         requests.ask("other question", "c", LONG + 50)
         assert await requests.went("other question") == ONE
         assert not made.is_first("c", LONG + 50)
+
+
+@in_loop
+async def test_servers_that_nobody_starts_again_any_more_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who starts them is asked as long as none answers; that it has given up is said in its words."""
+    asked = []
+
+    def restarting() -> None:
+        asked.append(len(asked))
+        if len(asked) > 1:
+            raise EngineError("vLLM for tiny ended 4 times")
+
+    made = dispatcher(ONE)
+    made.restarting = restarting
+    monkeypatch.setattr(dispatch, "_ASK_SECONDS", 0.1)
+    made.overloaded(ONE, "starting", 60.0)
+    async with asyncio.timeout(20):
+        with pytest.raises(EngineError, match="ended 4 times"):
+            async with made.slot("", 10):
+                pass
+    assert len(asked) == 2
