@@ -8,7 +8,7 @@ import pytest
 from longhop import Builder, Recipe
 from tests.integration.corpus import write_corpus, write_recipe
 from tests.invariants import violations
-from tests.vllm.conftest import ARGS, COMMAND, NAME
+from tests.vllm.conftest import ARGS, COMMAND
 
 pytestmark = pytest.mark.timeout(900)  # servers that start on a busy machine
 SAMPLES = 8
@@ -40,5 +40,5 @@ def test_a_recipe_is_built_with_servers_that_longhop_starts(
     assert refused.is_empty()
     assert traces.height == SAMPLES * accepted
     assert traces.group_by("question_id").agg(pl.col("content").n_unique())["content"].min() == SAMPLES
-    assert traces["model"].unique().to_list() == [NAME]
+    assert traces["model"].unique().to_list() == [str(tiny_model)]
     assert {name: lines for name, (_, lines) in violations(tmp_path / "run").items() if lines} == {}
