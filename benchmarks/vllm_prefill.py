@@ -31,7 +31,7 @@ from longhop.tokens import Tokenizer, load_tokenizer
 from tests.vllm.conftest import ARGS, COMMAND, ENVIRONMENT, NAME
 from tests.vllm.tiny_model import make_tiny_model
 
-CONTEXTS, QUESTIONS, SAMPLES, TOKENS, BLOCK = 6, 4, 8, 8_000, 32
+CONTEXTS, QUESTIONS, SAMPLES, TOKENS, BLOCK = 12, 4, 8, 8_000, 32
 ROOM = 2.5
 """Contexts that the cache holds; what is above two is for the answers and for what prompts put around a context."""
 WORDS = "lantern harbour rope crane mill tower ledger brass kelp glacier bishop umbrella".split()
@@ -77,6 +77,12 @@ def requests(contexts: list[str], order: str) -> list[Request]:
     ]
 
 
+def own(request: Request, tokenizer: Tokenizer) -> int:
+    """Tokens of a prompt behind its context."""
+    said = load_prompts().render(request.prompt, request.inputs)[-1]["content"]
+    return tokenizer.count(said.removeprefix(request.inputs["context"]))
+
+
 def main() -> None:
     """Measure and print."""
     os.environ.update(ENVIRONMENT)
@@ -87,18 +93,17 @@ def main() -> None:
         blocks = int(ROOM * (TOKENS + 500) / BLOCK)
         args = (*ARGS, "--block-size", str(BLOCK), "--num-gpu-blocks-override", str(blocks))
         spec = ServerSpec(model=str(model), args=args, command=COMMAND, max_model_len=12_000)
-        config = EngineConfig(kind="vllm", model=str(model), args=list(args), command=list(COMMAND), concurrency=16)
+        config = EngineConfig(kind="vllm", model=str(model), args=list(args), command=list(COMMAND), concurrency=8)
         with keep(work, Settings(linger=1)), lease(spec, work) as servers:
-            for order in ("context", "question", "shuffled"):
-                contexts = [context(number + 100 * len(order), tokenizer) for number in range(CONTEXTS)]
+            for place, order in enumerate(("context", "question", "shuffled")):
+                contexts = [context(number + 100 * place, tokenizer) for number in range(CONTEXTS)]
                 reader = OpenAIEngine(
                     "reader", config, load_prompts(), tokenizer.count, work=work, urls=servers.urls, served=NAME
                 )
                 asked = requests(contexts, order)
-                own = tokenizer.count(f"How many lanterns has crane 1?{'x' * BLOCK}")
-                least = sum(tokenizer.count(text) for text in contexts) + len(asked) * own
+                least = sum(map(tokenizer.count, contexts)) + sum(own(request, tokenizer) for request in asked)
                 before, began = computed(servers.urls[0]), time.monotonic()
-                answers: list[Completion | Refused] = list(Inference(reader, None, 16).run(asked))
+                answers: list[Completion | Refused] = list(Inference(reader, None, 8).run(asked))
                 assert all(isinstance(answer, Completion) for answer in answers), answers
                 spent = computed(servers.urls[0]) - before
                 print(

@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from longhop.databases import write_ahead
 from longhop.engines import Choice
 from longhop.errors import StorageError
 
@@ -59,7 +60,7 @@ class CompletionStore:
     def _prepare(self) -> None:
         # WAL: readers and one writer at a time do not wait for each other. A row survives the process at once,
         # and a power cut costs the last rows at most.
-        self._database.execute("PRAGMA journal_mode=WAL")
+        write_ahead(self._database)
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.executescript(_SCHEMA)
 

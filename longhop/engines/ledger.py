@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from longhop.databases import write_ahead
 from longhop.errors import StorageError
 
 __all__ = ["LONGEST_SILENCE", "Health", "Ledger", "Place", "Slot", "State", "now"]
@@ -213,20 +214,6 @@ class State:
         self._database.execute("DELETE FROM places WHERE used NOT BETWEEN ? AND ?", (now() - _PLACE_SECONDS, now()))
 
 
-def _write_ahead(database: sqlite3.Connection) -> None:
-    """Have readers and a writer not wait for each other; for this change alone SQLite does not wait for others."""
-    until = now() + 30
-    while True:
-        try:
-            database.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if now() > until:
-                raise
-            time.sleep(0.02)
-        else:
-            return
-
-
 class Ledger:
     """The ledger of one engine; a file for the processes of a machine, or memory for this one alone."""
 
@@ -241,7 +228,7 @@ class Ledger:
             self._database = sqlite3.connect(
                 path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
             )
-            _write_ahead(self._database)
+            write_ahead(self._database)
             self._database.execute("PRAGMA synchronous=OFF")  # nothing in it has to survive
             self._make()
             weakref.finalize(self, _close, self._database, os.getpid())

@@ -29,6 +29,7 @@ import openai
 from longhop.engines import Completion, Request
 from longhop.engines.bodies import Bodies
 from longhop.engines.connections import Connections
+from longhop.engines.deadlines import Deadlines
 from longhop.engines.dispatch import Dispatcher
 from longhop.engines.equal_samples import EqualSamples
 from longhop.engines.keys import headers_of, key_of, key_remedy, redacted, secrets_of
@@ -54,10 +55,6 @@ _CUT_SHARE = 0.9
 _CUT_SHARE_OF_WORDS = 0.5
 """A server that counts less than this share of our tokens has cut the prompt; words are the coarser measure."""
 _CUT_TOKENS = 1000
-_LEAST_SECONDS = 120.0
-_PREFILL_RATE = 200.0
-_DECODE_RATE = 4.0
-"""Tokens a second that a slow and busy server does at least, for the time limit of a request."""
 _USUAL_MAX_TOKENS = 4096
 
 
@@ -110,6 +107,7 @@ class OpenAIEngine:
         self._dispatcher = Dispatcher(self._urls, config.concurrency, ledger)
         self._dispatcher.restarting = restarting
         self._connections = Connections(self._key, headers)
+        self._deadlines = Deadlines()
         self._lengths = Lengths(count)
         self._facts: dict[str, TargetFacts] | None = None
         self._starting: asyncio.Lock | None = None
@@ -172,7 +170,7 @@ class OpenAIEngine:
 
     async def _send(self, target: str, body: dict[str, Any], tokens: int) -> Completion:
         """One request to one server."""
-        limit = self._config.timeout or self._time_limit(tokens, body)
+        limit, began = self._time_limit(tokens, body), time.monotonic()
         content = msgspec.json.encode(body)
         body = {name: value for name, value in body.items() if name != "messages"}  # megabytes are kept once
         try:
@@ -190,6 +188,8 @@ class OpenAIEngine:
             said = f"{error}: {beginning(self._redacted(data.decode('utf-8', 'replace')))}"
             raise self._unanswered(target, f"{target}: {said}") from None
         self._dispatcher.answered(target)
+        longest = max((choice.n_tokens for choice in completion.choices), default=0)
+        self._deadlines.answered(tokens, longest, time.monotonic() - began)
         self._check_uncut(completion, tokens)
         return completion
 
@@ -198,7 +198,7 @@ class OpenAIEngine:
 
     def _time_limit(self, tokens: int, body: Mapping[str, Any]) -> float:
         generated = body.get("max_tokens") or body.get("max_completion_tokens") or _USUAL_MAX_TOKENS
-        return _LEAST_SECONDS + tokens / _PREFILL_RATE + generated / _DECODE_RATE
+        return self._config.timeout or self._deadlines.limit(tokens, generated)
 
     def _unanswered(self, target: str, said: str, counts: int = 1) -> _Unusable:
         self._dispatcher.failed(target, said)
@@ -207,6 +207,7 @@ class OpenAIEngine:
     def _disconnected(self, target: str, error: openai.APIConnectionError | TimeoutError, limit: float) -> Exception:
         chain = {type(one).__name__ for one in _causes(error)}
         if isinstance(error, TimeoutError | openai.APITimeoutError) and "ConnectTimeout" not in chain:
+            self._deadlines.missed()
             return self._unanswered(target, f"{target}: no reply within {limit:,.0f} s", counts=2)  # dear to find out
         try:
             said = "no connection" if isinstance(error, TimeoutError) else unreachable(self._role, target, error)
