@@ -12,7 +12,7 @@ UV := links="$${PIP_FIND_LINKS:-$$($(VLLM_VENV)/bin/python -m pip config get glo
 	set --; for link in $$links; do set -- "$$@" --find-links "$$link"; done; \
 	test -n "$$links" || set -- --torch-backend cpu; $(VLLM_VENV)/bin/uv pip
 
-.PHONY: demo test test-vllm check lock lock-vllm clean
+.PHONY: demo test test-vllm test-browser check bench lock lock-vllm clean
 
 demo: $(STAMP)  ## build the sample recipe into runs/sample
 	$(BIN)/longhop build data/recipes/sample.yaml --out runs/sample --workers 2
@@ -23,6 +23,16 @@ test: $(STAMP)  ## unit, property and integration tests, without network
 
 test-vllm: $(VLLM_STAMP)  ## real vLLM on this machine's processor, with a tiny model; its environment takes 3 GB
 	$(VLLM_VENV)/bin/pytest -q tests/vllm
+
+test-browser: $(STAMP)  ## the report in a real Chromium, the system's own; CHROMIUM names another
+	$(BIN)/pytest -q tests/browser
+
+bench: $(STAMP)  ## speed and memory as ratios, against a simulated server; benchmarks/README.md has more, and the figures
+	$(BIN)/python benchmarks/inference.py
+	$(BIN)/python benchmarks/scores.py
+	$(BIN)/python -m benchmarks.planted --seed 1
+	$(BIN)/python -m benchmarks.planted --seed 1 --second
+	$(BIN)/python benchmarks/overhead.py --tasks 1000 2000
 
 check: $(STAMP)  ## style, types, import contracts
 	$(BIN)/ruff check .

@@ -14,47 +14,29 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from longhop import errors
+from longhop.checking import CheckReport, SourceReport, check_recipe
 from longhop.engines import REFUSALS
-from longhop.engines.roles import check_engines, model_of
+from longhop.engines.roles import check_engines
 from longhop.errors import BuildError, LonghopError
-from longhop.prompting import load_prompts
 from longhop.recipe import Recipe
-from longhop.records import Rejection
 from longhop.run import Run
-from longhop.sources import list_source
-from longhop.sources.excluded import read_excluded
-from longhop.tokens import load_tokenizer
+
+if TYPE_CHECKING:
+    from longhop.estimate import Estimate, Rates
+    from longhop.preview import Preview
 
 __all__ = ["Builder", "CheckReport", "SourceReport"]
 
 
-class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a source holds."""
-
-    name: str
-    kind: str
-    items: int
-    """Files, repositories or datasets that will be read."""
-    size: int
-    """Their bytes."""
-    left_out: dict[str, int]
-    """What will not be read, by reason."""
-
-
-class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What `check` found; it raises where something is wrong."""
-
-    sources: list[SourceReport]
-    tokenizer: str
-    prompts: list[str]
-    engines: dict[str, str]
-    """Role: model."""
+_OTHERWISE_MADE = (errors.RecipeError, errors.Refused, errors.CheckError)
+"""Errors that no sentence alone makes."""
 
 
 class Builder:
@@ -77,30 +59,14 @@ class Builder:
         """Look at everything that a build needs, and build nothing.
 
         Raises:
-            SourceError, TokenizerError, PromptError, EngineError: The first thing that would stop a build.
+            LonghopError: All that would stop a build, as an error of its own kind; as a `CheckError` where things of
+                several kinds would.
         """
-        sources = []
-        for source in self.recipe.sources:
-            items = size = 0
-            left_out: dict[str, int] = {}
-            for entry in list_source(source):
-                if isinstance(entry, Rejection):
-                    left_out[entry.reason] = left_out.get(entry.reason, 0) + 1
-                else:
-                    items += 1
-                    size += entry.size
-            name = source.path or source.dataset or ""
-            sources.append(SourceReport(name=name, kind=source.kind, items=items, size=size, left_out=left_out))
-        for key in ("documents", "checks"):
-            for _ in read_excluded(getattr(self.recipe, key).exclude, f"{key}.exclude"):
-                pass
-        check_engines(self.recipe)
-        return CheckReport(
-            sources=sources,
-            tokenizer=load_tokenizer(self.recipe.tokenizer).name,
-            prompts=list(load_prompts(self.recipe.prompts).hashes),
-            engines={role: model_of(config) for role, config in self.recipe.engines.items()},
-        )
+        with _work_folder(self.work):
+            report = check_recipe(self.recipe, self.out)
+        if report.error is not None:
+            raise report.error
+        return report
 
     def build(
         self,
@@ -135,6 +101,55 @@ class Builder:
         if reasons:
             raise _error(reasons)
         return Run.open(self.out)
+
+    def estimate(
+        self,
+        based_on: str | Path | None = None,
+        rates: Mapping[str, Rates] | None = None,
+        assume: Mapping[str, float] | None = None,
+    ) -> Estimate:
+        """Say what a build will take: requests, tokens, hours, money and disk; nothing is sent.
+
+        Args:
+            based_on: Folder of a run whose previews or parts say how long replies are and how many questions pass. By
+                default the builder's own folder, if it has any.
+            rates: Tokens a second by role; `""` stands for every role that is not named.
+            assume: Values of `longhop.foreseen.Assumptions` that are known better.
+
+        Raises:
+            StorageError: The builder's folder holds a run of another recipe, or `based_on` tells nothing.
+            BuildError: An assumption is unknown or cannot be.
+            TokenizerError, PromptError: They cannot be loaded.
+        """
+        from longhop.costs import estimate_of  # noqa: PLC0415 - only this needs it
+
+        with _work_folder(self.work):
+            return estimate_of(self.recipe, self.out, None if based_on is None else str(based_on), rates, assume)
+
+    def preview(
+        self,
+        length: int | None = None,
+        kind: str | None = None,
+        number: int = 1,
+        say: Callable[[str], None] | None = None,
+    ) -> Preview:
+        """Take one context through all stages with the recipe's engines; a build asks none of it again.
+
+        Args:
+            length: Target length of the context in tokens; the shortest of the recipe where neither it nor `kind` is
+                given.
+            kind: Kind of documents that the context shall have most of, such as `code`.
+            number: Which of the contexts that fit, from 1.
+            say: Is told what is done; nobody where None.
+
+        Raises:
+            LonghopError: No context is of that length and kind, or what would stop a build, too.
+        """
+        from longhop.preview import make_preview  # noqa: PLC0415 - only this needs it
+
+        check_engines(self.recipe, ask=False)
+        with _work_folder(self.work):
+            return make_preview(self.recipe, self.out, length, kind, number, say or (lambda _: None))
 
     @contextlib.contextmanager
     def _recipe_file(self) -> Iterator[str]:
@@ -173,6 +188,6 @@ def _error(reasons: list[str]) -> LonghopError:
     name, _, message = reasons[0].partition(": ")
     also = f" (and {len(reasons) - 1} more failures)" if len(reasons) > 1 else ""
     kind = getattr(errors, name, None) if name in errors.__all__ else None
-    if isinstance(kind, type) and issubclass(kind, LonghopError) and kind not in (errors.RecipeError, errors.Refused):
+    if isinstance(kind, type) and issubclass(kind, LonghopError) and kind not in _OTHERWISE_MADE:
         return kind(f"{message}{also}")
     return BuildError(f"{reasons[0].splitlines()[0]}{also}")

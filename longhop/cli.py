@@ -9,6 +9,7 @@ Exit codes: 0 built, 1 failed (the reason is the last line on stderr), 2 bad rec
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import signal
@@ -23,11 +24,13 @@ from rich.table import Table
 
 from longhop import starter
 from longhop.builder import Builder
+from longhop.checking import check_recipe
 from longhop.engines import REFUSALS
-from longhop.errors import LonghopError, RecipeError
+from longhop.errors import BuildError, LonghopError, RecipeError
+from longhop.estimate import Rates
 from longhop.funnel import funnel
-from longhop.live import following, funnel_table, reasons, running_table, stage_table
-from longhop.recipe import Recipe
+from longhop.live import following, funnel_table, running_table, stage_table
+from longhop.recipe import Recipe, parse_tokens
 from longhop.run import Run
 from longhop.view import question_page
 from longhop.watch import Watch
@@ -57,6 +60,11 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the recipe: traces.samples=4.")
 ]
 
+Work = Annotated[
+    Path | None,
+    typer.Option("--work", metavar="DIR", help="Folder on a local disk for what engines answer; OUT/.work by default."),
+]
+
 
 @app.command()
 def build(
@@ -67,10 +75,7 @@ def build(
     scheduler: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="A central Luigi scheduler.", callback=_host_and_port)
     ] = None,
-    work: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder on a local disk for what engines answer; OUT/.work by default."),
-    ] = None,
+    work: Work = None,
     *,
     refresh: Annotated[bool, typer.Option("--refresh", help="List the sources anew, to add what is new.")] = False,
     retry_rejected: Annotated[
@@ -90,27 +95,75 @@ def build(
 
 
 @app.command()
-def check(recipe: RecipePath, overrides: Overrides = None) -> None:
-    """Validate a recipe, its sources, tokenizer, prompts and engines; build nothing."""
+def check(recipe: RecipePath, out: Out = None, overrides: Overrides = None) -> None:
+    """Look at sources, tokenizer, prompts, engines, disk and Hub, and say all that is wrong; build nothing."""
     found = Recipe.load(recipe, overrides or ())
-    report = Builder(found).check()
-    console = Console()
-    for source in report.sources:
-        left = sum(source.left_out.values())
-        out = f", {left} left out ({reasons(source.left_out)})" if left else ""
-        console.print(
-            f"source    {source.name}: {source.items} to read as {source.kind}, {source.size / 1024:,.0f} KiB{out}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    lengths = ", ".join(f"{count} of {length:,} tokens" for length, count in sorted(found.contexts.lengths.items()))
-    console.print(f"tokenizer {report.tokenizer}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"contexts  {lengths}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"prompts   {', '.join(report.prompts)}", markup=False, highlight=False, soft_wrap=True)
-    engines = ", ".join(f"{role} {model}" for role, model in report.engines.items())
-    console.print(f"engines   {engines}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{recipe}: good to build", markup=False, highlight=False, soft_wrap=True)
+    report = check_recipe(found, Builder(found, out).out)
+    error, report.problems = report.error, []  # those are said on stderr
+    _console().print(report)
+    if error is not None:
+        raise error
+    _console().print(f"{recipe}: good to build", soft_wrap=True)
+
+
+@app.command()
+def estimate(
+    recipe: RecipePath,
+    out: Out = None,
+    based_on: Annotated[
+        str | None, typer.Option("--from", metavar="DIR", help="A run to measure by; OUT by default, if it has one.")
+    ] = None,
+    prefill_rate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[ROLE=]N", help="Prompt tokens a second, of all servers of an engine together."),
+    ] = None,
+    decode_rate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[ROLE=]N", help="Generated tokens a second, of all servers of an engine together."),
+    ] = None,
+    assume: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=N", help="Another assumption: accepted=0.3, trace_tokens=4000.")
+    ] = None,
+    overrides: Overrides = None,
+    work: Work = None,
+) -> None:
+    """Say what a build will take: requests, tokens, hours, money and disk; send nothing."""
+    prefill, decode = _numbers("--prefill-rate", prefill_rate), _numbers("--decode-rate", decode_rate)
+    rates = {
+        role: Rates(prefill=prefill.get(role, prefill.get("")), decode=decode.get(role, decode.get("")))
+        for role in (*prefill, *decode)
+    }
+    builder = Builder(Recipe.load(recipe, overrides or ()), out, work)
+    assumed = _numbers("--assume", assume, bare=False)
+    try:
+        made = builder.estimate(based_on, rates, assumed)
+    except BuildError as error:  # a name or a value among the arguments
+        raise typer.BadParameter(str(error)) from error
+    _console().print(made)
+
+
+@app.command()
+def preview(
+    recipe: RecipePath,
+    out: Out = None,
+    length: Annotated[
+        str | None, typer.Option(metavar="TOKENS", help="Take a context of this length, such as 8k; else the shortest.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Take one that has most of documents of this kind.")
+    ] = None,
+    number: Annotated[int, typer.Option(min=1, help="Which of those that fit.")] = 1,
+    overrides: Overrides = None,
+    work: Work = None,
+) -> None:
+    """Take one context through all stages and show it; a build asks for none of it again."""
+    signal.signal(signal.SIGTERM, _terminate)
+    console = _console()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+    builder = Builder(Recipe.load(recipe, overrides or ()), out, work)
+    shown = builder.preview(_tokens(length), kind, number, say=typer.echo)
+    typer.echo("")
+    console.print(shown)
 
 
 @app.command()
@@ -138,6 +191,12 @@ def show(
     width = min(120, Console().width if sys.stdout.isatty() else 100)
     for line in question_page(Run.open(run), question, width):
         typer.echo(line)
+
+
+@app.command()
+def report(run: RunPath) -> None:
+    """Write report.html again: what a run made so far, in figures and question by question."""
+    typer.echo(Run.open(run).report())
 
 
 @app.command()
@@ -185,6 +244,36 @@ def _summary(run: Run) -> None:
     _print(stage_table(run.states(), f"{run.name} in {run.folder.url}"))
     where = run.folder.url_of("dataset")
     typer.echo(f"dataset: {where} (its README.md is the card)")
+    typer.echo(f"look at: {run.folder.url_of('report.html')}")
+
+
+def _console() -> Console:
+    """Of the terminal's width; where there is none, plain text of 100 columns, or as `COLUMNS` says."""
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 100
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def _tokens(given: str | None) -> int | None:
+    try:
+        return parse_tokens(int(given) if given.isdecimal() else given) if given is not None else None
+    except ValueError as error:
+        raise typer.BadParameter(f"--length: got {given}, expected {error}") from error
+
+
+def _numbers(option: str, given: Sequence[str] | None, *, bare: bool = True) -> dict[str, float]:
+    """`8000` and `writer=8000` as numbers by name; a rate is above 0."""
+    found = {}
+    for each in given or ():
+        name, _, number = each.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or (bare and value <= 0) or (not bare and not name):
+            expected = "a number above 0, such as 8000 or reader=8000" if bare else "NAME=NUMBER"
+            raise typer.BadParameter(f"{option}: got {each}, expected {expected}")
+        found[name] = value
+    return found
 
 
 def _print(table: Table) -> None:

@@ -13,7 +13,8 @@ A message says what was found, where (file, key, item), what was expected, and w
     ├── StorageError     a run folder or a table is missing, damaged, foreign or not writable
     │   └── UnreachableError   storage does not answer now; a build tries again by itself
     ├── BuildError       a stage of a build failed; the message names it and the cause
-    └── PublishError     a dataset cannot be written or uploaded
+    ├── PublishError     a dataset cannot be written or uploaded
+    └── CheckError       `longhop check` found several things that would stop a build; `problems` lists them
 
 What concerns one document, question or sample only is no error but a `Rejection` (see records.py).
 """
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "BuildError",
+    "CheckError",
     "CorpusError",
     "EngineError",
     "LonghopError",
@@ -107,6 +109,18 @@ class BuildError(LonghopError):
 
 class PublishError(LonghopError):
     """A dataset cannot be written or uploaded."""
+
+
+class CheckError(LonghopError):
+    """Things of several kinds would stop a build; `problems` has each as the error that it would be."""
+
+    def __init__(self, problems: list[LonghopError]) -> None:
+        self.problems = problems
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"{len(problems)} problems\n{lines}")
+
+    def __reduce__(self) -> tuple[type[CheckError], tuple[list[LonghopError]]]:
+        return (type(self), (self.problems,))
 
 
 class Refused(LonghopError):  # noqa: N818 - an outcome that stages handle, not an error that users see

@@ -18,7 +18,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ class Folder:
                 return file.read(columns=chosen, use_threads=False)
             return file.read_row_groups(list(row_groups), columns=chosen, use_threads=False)
 
-    def read_matching(self, name: str, key: str, wanted: Set[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+    def read_matching(self, name: str, key: str, wanted: Collection[str], columns: Sequence[str]) -> Iterator[pa.Table]:
         """Rows of a table whose `key` is one of `wanted`, by row group; texts of other groups are not read."""
         with self._open(name) as file:
             for group in range(file.num_row_groups):

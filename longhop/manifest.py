@@ -36,7 +36,15 @@ __all__ = ["ListingPart", "Manifest", "PlanStep", "begin", "load"]
 NAME = "run.json"
 _PART_BYTES = 32 * 1024**2
 _PART_ITEMS = 200
-_NO_LABELS: dict[str, Any] = {"kind": "", "license": None, "title": None}
+_NO_LABELS: dict[str, Any] = {
+    "kind": "",
+    "license": None,
+    "title": None,
+    "author": None,
+    "year": None,
+    "language": None,
+    "license_column": None,
+}
 """What a recipe says of a source's items, which changes no text."""
 _PACKAGES = ("longhop", "datasets", "huggingface_hub", "luigi", "polars", "pyarrow", "rapidfuzz", "rensa", "tokenizers")
 
@@ -202,13 +210,13 @@ def begin(folder: RunFolder, recipe: Recipe, now: str, *, refresh: bool = False)
 
 def _identity(item: SourceItem) -> SourceItem:
     """An item without the place where it lies, and without its labels: neither makes another document of it."""
-    return msgspec.structs.replace(item, location="", root="", **_NO_LABELS)
+    return msgspec.structs.replace(item, location="", root="", commit=None, **_NO_LABELS)
 
 
 def _placed(item: SourceItem, present: dict[SourceItem, SourceItem]) -> SourceItem:
     """An item that is listed, where it lies now."""
     now = present.get(_identity(item), item)
-    return msgspec.structs.replace(item, location=now.location, root=now.root)
+    return msgspec.structs.replace(item, location=now.location, root=now.root, commit=now.commit)
 
 
 def _listed_anew(recipe: Recipe, listing: list[ListingPart], notes: list[str]) -> tuple[list[ListingPart], int]:

@@ -98,6 +98,8 @@ class Source(Config):
     license: Text | None = None
     unit: Literal["repository", "file"] = "repository"
     """For code: the whole folder as one document a repository, or one document a file."""
+    references: Literal["keep", "drop"] = "keep"
+    """Whether the lists of references of papers (PDF, HTML, LaTeX) stay in their texts."""
     config: Text | None = None
     revision: Text | None = None
     """Branch, tag or commit, of a git repository or a Hub dataset; looked up once, and the commit is kept."""
@@ -112,7 +114,7 @@ class Source(Config):
     year: Text | None = None
     language: Text | None = None
     license_column: Text | None = None
-    """Column of each row's licence; `license` is for rows without. Null: `license`, unless `license` says it for all."""
+    """Column of each row's licence, `license` being for rows without. Null: `license`, unless that says it for all."""
 
     @field_validator("path")
     @classmethod
@@ -303,7 +305,9 @@ class EngineConfig(Config):
     """For fitting prompts, where it is not the recipe's."""
     timeout: float | None = Field(None, gt=0)
     """Seconds; null: from token counts."""
-    prices: dict[str, Annotated[float, Field(ge=0)]] = {}
+    prices: dict[Literal["input", "cached", "output"], Annotated[float, Field(ge=0)]] = {}
+    """Per million tokens, in any one currency; `cached` is what prompts have in common with earlier ones, by default
+    as dear as `input`."""
     exclusive: bool = False
     """Does not stand on the GPUs together with the other engines."""
     replicas: int = Field(1, ge=1)

@@ -9,18 +9,31 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from longhop.errors import StorageError
 from longhop.run import Run
 
-__all__ = ["question_page"]
+__all__ = ["Shown", "heading", "outcome_lines", "printable", "question_lines", "question_page", "verdict_words"]
 
 Row = dict[str, Any]
 _AROUND = 160  # characters shown on either side of a quote
 _SHOWN = 700  # characters of a trace's reasoning
+
+
+class Shown(NamedTuple):
+    """A question with all that came of it, as rows of the run's tables."""
+
+    question: Row
+    context: Row
+    traces: Sequence[Row]
+    verdicts: Sequence[Row]
+    examples: Sequence[Row]
+    rejections: Sequence[Row]
+    least_evidence: float
+    """The recipe's `selection.min_evidence`."""
 
 
 def question_page(run: Run, question_id: str, width: int = 100) -> Iterator[str]:
@@ -31,35 +44,55 @@ def question_page(run: Run, question_id: str, width: int = 100) -> Iterator[str]
     """
     question = _find(run, question_id)
     name = question["question_id"]
-    context = _rows(run.contexts(), "context_id", question["context_id"])[0]
+    traces = _rows(run.traces(), "question_id", name)
+    shown = Shown(
+        question=question,
+        context=_rows(run.contexts(), "context_id", question["context_id"])[0],
+        traces=traces,
+        verdicts=_rows(run.verdicts(), "question_id", name) if traces else [],
+        examples=_rows(run.examples(), "question_id", name),
+        rejections=_rows(run.rejections(), "item_id", name),
+        least_evidence=run.recipe.selection.min_evidence,
+    )
+    yield from question_lines(shown, width)
+    if traces:
+        yield from _traces(traces, {row["trace_id"]: row for row in shown.verdicts}, shown.examples, width)
+    yield from outcome_lines(shown, width)
+
+
+def question_lines(shown: Shown, width: int) -> Iterator[str]:
+    """The question, its steps with their evidence in place, its checks."""
+    question, context = shown.question, shown.context
     titles = {document["document_id"]: document for document in context["documents"]}
     yield from _wrapped(question["question"], width)
     yield ""
-    yield f"answer     {question['reference_answer']}  ({question['answer_type']})"
+    yield from _wrapped(f"answer     {question['reference_answer']}  ({question['answer_type']})", width, later=11)
     if question["aliases"]:
-        yield f"also       {', '.join(question['aliases'])}"
-    yield f"question   {name}, {question['kind']}, {question['n_steps']} steps, written by {question['model']}"
-    yield (
+        yield from _wrapped(f"also       {', '.join(question['aliases'])}", width, later=11)
+    yield from _wrapped(
+        f"question   {question['question_id']}, {question['kind']}, {question['n_steps']} steps, "
+        f"written by {question['model']}",
+        width,
+        later=11,
+    )
+    yield from _wrapped(
         f"context    {context['context_id']}, {context['n_tokens']:,} of {context['target_tokens']:,} tokens, "
-        f"{len(titles)} documents, split {context['split']}"
+        f"{len(titles)} documents, split {context['split']}",
+        width,
+        later=11,
     )
     yield f"state      {'accepted' if question['accepted'] else 'rejected by ' + str(question['rejected_by'])}"
-    yield from _heading("Steps", width)
+    yield from heading("Steps", width)
     for number, step in enumerate(question["steps"]):
         uses = f"  (uses {', '.join(map(str, step['uses']))})" if step["uses"] else ""
         yield from _wrapped(f"{number}. {step['question']}", width, "   ")
-        yield f"   = {step['answer']}{uses}"
+        yield from _wrapped(f"= {step['answer']}{uses}", width, "   ")
         for index in step["evidence"]:
             yield from _evidence(question["evidence"][index], context, titles, width)
-    yield from _heading("Checks", width)
+    yield from heading("Checks", width)
     for check in question["checks"]:
         detail = f"  {check['detail']}" if check["detail"] else ""
-        yield f"{'passed' if check['passed'] else 'FAILED'}  {check['name']}{detail}"
-    traces = _rows(run.traces(), "question_id", name)
-    if traces:
-        verdicts = {row["trace_id"]: row for row in _rows(run.verdicts(), "question_id", name)}
-        yield from _traces(traces, verdicts, _rows(run.examples(), "question_id", name), width)
-    yield from _outcome(run, name, width)
+        yield from _wrapped(f"{'passed' if check['passed'] else 'FAILED'}  {check['name']}{detail}", width, later=8)
 
 
 def _find(run: Run, question_id: str) -> Row:
@@ -105,15 +138,17 @@ def _traces(traces: Sequence[Row], verdicts: dict[str, Row], examples: Sequence[
             last = group(row)
             size = sum(group(other) == last for other in traces)
             title = "Traces without a valid answer" if last == 10**9 else f"Answer group {last}: {size} traces"
-            yield from _heading(title, width)
+            yield from heading(title, width)
         mark = "*" if row["trace_id"] in chosen else " "
-        yield f"{mark} sample {row['sample']}  {row['n_tokens']:>6,} tokens  {_verdict(verdict)}  {row['answer']!r}"
+        said = f"{verdict_words(verdict)}  {row['answer']!r}"
+        yield f"{mark} sample {row['sample']}  {row['n_tokens']:>6,} tokens  {said}"
         if row["trace_id"] in chosen:
             text = row["reasoning"]
             yield from _wrapped(text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …", width, "    | ")
 
 
-def _verdict(verdict: Row | None) -> str:
+def verdict_words(verdict: Row | None) -> str:
+    """What exact match and judge said of a trace."""
     if verdict is None:
         return "not scored"
     if not verdict["valid"]:
@@ -123,29 +158,35 @@ def _verdict(verdict: Row | None) -> str:
     return f"{'exact match' if verdict['exact_match'] else 'no exact match'}{judge}{cited}"
 
 
-def _outcome(run: Run, name: str, width: int) -> Iterator[str]:
-    examples = _rows(run.examples(), "question_id", name)
-    rejections = run.rejections().filter(pl.col("item_id") == name).collect().to_dicts()
-    yield from _heading("Outcome", width)
-    least = run.recipe.selection.min_evidence
+def outcome_lines(shown: Shown, width: int) -> Iterator[str]:
+    """The chosen trace and why, or why there is none."""
+    yield from heading("Outcome", width)
+    least = shown.least_evidence
     cites = f" that cites {least:.0%} of the evidence" if least else ""
-    for row in examples:
+    for row in shown.examples:
         yield from _wrapped(
             f"An example: {row['votes']} of {row['n_traces']} samples agree, and the trace marked * is the shortest of "
             f"them{cites}, with {row['trace_tokens']:,} tokens.",
             width,
         )
-    for row in rejections:
+    for row in shown.rejections:
         yield from _wrapped(f"Left out by {row['stage']}: {row['reason']}. {row['detail']}", width)
 
 
-def _heading(title: str, width: int) -> Iterator[str]:
+def heading(title: str, width: int) -> Iterator[str]:
+    """An empty line and a title with a rule behind it."""
     yield ""
     yield f"── {title} ".ljust(width, "─")
 
 
-def _wrapped(text: str, width: int, indent: str = "") -> Iterator[str]:
+def _wrapped(text: str, width: int, indent: str = "", later: int | None = None) -> Iterator[str]:
     for line in text.splitlines() or [""]:
-        # Control characters of a document must not reach the terminal.
-        safe = "".join(char if char.isprintable() else " " for char in line)
-        yield from textwrap.wrap(safe, width, initial_indent=indent, subsequent_indent=indent) or [indent.rstrip()]
+        rest = indent if later is None else " " * later
+        yield from textwrap.wrap(printable(line), width, initial_indent=indent, subsequent_indent=rest) or [
+            indent.rstrip()
+        ]
+
+
+def printable(text: str) -> str:
+    """Text without control characters, also those of direction: a document must not act on the terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -13,7 +13,10 @@ import luigi
 from longhop.checks.asked import refusal
 from longhop.engines import REFUSALS
 from longhop.manifest import Manifest, begin
+from longhop.publish.report import NAME as REPORT
+from longhop.publish.report import write_report
 from longhop.recipe import Recipe
+from longhop.run import Run
 
 from .base import PartTask, RunTask, forget_manifests, log, manifest_of, planned_contexts
 from .contexts import ContextPlans, Contexts
@@ -83,6 +86,8 @@ class Build(RunTask):
         yield list(self._missing(manifest, dict.fromkeys((Contexts, Questions, Traces, Verdicts, Examples), parts)))
         dataset = manifest.fingerprints["dataset"]
         yield Dataset(self.out, dataset, parts)
+        if not self.folder.exists(REPORT):
+            log.info("%-12s %s", "report", write_report(Run(self.folder, manifest)))
         if self.push:
             yield Push(out=self.out, repo=self.push, fingerprint=dataset, part=parts, private=recipe.dataset.private)
         self.done.value = 1

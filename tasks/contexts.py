@@ -103,34 +103,36 @@ class Contexts(PartTask):
         plans = planned_contexts(self.out, work.before("context_plan"), len(work.manifest.steps))
         mine = [plan for plan in plans if plan.part == self.part]
         work.progress.expected = len(mine)
-        return render_contexts(mine, self._reader(work), work.tokenizer, work.recipe.contexts.room)
+        return render_contexts(mine, document_reader(work), work.tokenizer, work.recipe.contexts.room)
 
-    def _reader(self, work: Building) -> Callable[[str], Document]:
-        """Gives a document by its id, out of the row group that the plan names."""
-        growth = work.manifest.steps[-1].growth
-        places = {
-            plan.document_id: plan
-            for number in range(growth)
-            for plan in self.folder.read_part("plan", work.before("plan"), number, Plan)
-            if plan.duplicate_of is None
-        }
-        kept: dict[str, Document] = {}
 
-        def read(document_id: str) -> Document:
+def document_reader(work: Building) -> Callable[[str], Document]:
+    """Gives a document by its id, out of the row group that the plan names."""
+    folder = work.folder
+    growth = work.manifest.steps[-1].growth
+    places = {
+        plan.document_id: plan
+        for number in range(growth)
+        for plan in folder.read_part("plan", work.before("plan"), number, Plan)
+        if plan.duplicate_of is None
+    }
+    kept: dict[str, Document] = {}
+
+    def read(document_id: str) -> Document:
+        if document_id not in kept:
+            place = places[document_id]
+            rows = folder.read_part(
+                "documents", work.before("documents"), place.part, Document, row_groups=[place.row_group]
+            )
+            while kept and sum(row.n_chars for row in [*kept.values(), *rows]) > _CACHED_CHARS:
+                kept.pop(next(iter(kept)))
+            kept.update({row.document_id: row for row in reversed(rows)})  # of equal documents the first
             if document_id not in kept:
-                place = places[document_id]
-                rows = self.folder.read_part(
-                    "documents", work.before("documents"), place.part, Document, row_groups=[place.row_group]
+                raise StorageError(
+                    f"{folder.url}: document {document_id} is not in part {place.part} of the documents, "
+                    "where the plan has it; its source changed before that part was made again. Restore the source "
+                    "and delete the part, or build into another folder"
                 )
-                while kept and sum(row.n_chars for row in [*kept.values(), *rows]) > _CACHED_CHARS:
-                    kept.pop(next(iter(kept)))
-                kept.update({row.document_id: row for row in reversed(rows)})  # of equal documents the first
-                if document_id not in kept:
-                    raise StorageError(
-                        f"{self.folder.url}: document {document_id} is not in part {place.part} of the documents, "
-                        "where the plan has it; its source changed before that part was made again. Restore the source "
-                        "and delete the part, or build into another folder"
-                    )
-            return kept[document_id]
+        return kept[document_id]
 
-        return read
+    return read

@@ -17,6 +17,7 @@ from longhop.publish.card import CardFacts, render_card
 from longhop.publish.dataset import PartTables, choose_examples, write_tables
 from longhop.publish.facts import ExampleFacts, source_facts
 from longhop.publish.portable import portable
+from longhop.publish.report import NAME as REPORT
 from longhop.publish.upload import push
 from longhop.records import Plan, Rejection
 
@@ -70,8 +71,9 @@ class Dataset(PartTask):
                 target = scratch / "dataset"
                 target.mkdir()
                 rejections, published = self._write(work, target)
-                # While the folders are swapped, no dataset is the current one.
+                # While the folders are swapped, no dataset is the current one, and no report speaks of it.
                 self.folder.remove("published/current.json")
+                self.folder.remove(REPORT)
                 self.folder.publish_folder(target, "dataset")
             self.folder.write_rejections("published", self.fingerprint, self.part, rejections)
             files = self.folder.sizes("dataset")

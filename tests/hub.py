@@ -45,6 +45,8 @@ class Hub:
     page: str = ""
     """Answers every call with this text, as a network does that wants a login first."""
     card_errors: list[str] = field(default_factory=list)
+    who: dict[str, Any] = field(default_factory=dict)
+    """Answer to `whoami`: whose the token is, and what it may do."""
     repos: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Body of the call that made each repository."""
     commits: list[Commit] = field(default_factory=list)
@@ -127,9 +129,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._body()
         if self._refused():
             return
-        if match := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree)/[^/]+)?/?", path):
+        if path == "/api/whoami-v2" and self.hub.who:
+            self._json(self.hub.who)
+        elif match := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree)/[^/]+)?/?", path):
             files = self.hub.files(match[1])
-            if match[2] == "tree":
+            if match[1] not in self.hub.repos:
+                self._send(b"{}", 404, {"X-Error-Code": "RepoNotFound", "Content-Type": "application/json"})
+            elif match[2] == "tree":
                 self._json(
                     [
                         {"type": "file", "path": name, "size": len(data), "oid": _sha(data)}

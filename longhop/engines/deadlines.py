@@ -1,10 +1,10 @@
 """How long a reply is waited for: from token counts, and from how fast the server has been.
 
     >>> deadlines = Deadlines()
-    >>> deadlines.limit(prompt=8_000, generated=16_384)  # nothing known: a slow and busy server
+    >>> deadlines.limit(prompt=8_000, generated=16_384)  # nothing known: that of a slow server
     4256.0
 
-A request that hangs is given up when it has taken several times as long as the slowest of the last ones, each by its own
+A request that hangs is given up when it has taken several times as long as the slowest of the last ones, by its own
 tokens. One that was given up too early finds twice the patience when it is sent again.
 """
 

@@ -13,11 +13,11 @@ import msgspec
 
 from longhop.engines import Completion
 
-__all__ = ["EqualSamples"]
+__all__ = ["SHORT_TOKENS", "EqualSamples"]
 
 _CERTAIN = 3
 """Requests in a row, found out in this way, after which the server is not asked for several samples any more."""
-_SHORT_TOKENS = 8
+SHORT_TOKENS = 8
 """Shorter samples are equal too often to be looked at."""
 
 
@@ -57,7 +57,7 @@ class EqualSamples:
             self._in_a_row = 0
             return completion
         first = completion.choices[0]
-        if (first.n_tokens or len(" ".join(said[0]).split())) < _SHORT_TOKENS:  # some servers count no tokens
+        if (first.n_tokens or len(" ".join(said[0]).split())) < SHORT_TOKENS:  # some servers count no tokens
             return completion
         self._suspected[key] = said[0]
         return msgspec.structs.replace(completion, choices=completion.choices[:1])

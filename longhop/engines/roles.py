@@ -23,7 +23,16 @@ from longhop.serving.lease import Servers
 from longhop.serving.spec import ServerSpec, check_together
 from longhop.tokens import Tokenizer, load_tokenizer
 
-__all__ = ["check_engines", "check_keys", "identity", "make_engine", "model_of", "server_spec", "window_needed"]
+__all__ = [
+    "check_engine",
+    "check_engines",
+    "check_keys",
+    "identity",
+    "make_engine",
+    "model_of",
+    "server_spec",
+    "window_needed",
+]
 
 _PROMPT_TOKENS = 2048
 """What prompts put around a context, or what a judge is asked."""
@@ -155,18 +164,27 @@ def check_engines(recipe: Recipe, *, ask: bool = True) -> None:
         EngineError: A key is missing or wrong, no server answers, one has another model or too short a window, or
             servers that longhop would start cannot be.
     """
-    specs = []
-    for role, config in recipe.engines.items():
-        check_keys(role, config)
-        if config.kind == "vllm":
-            specs.append(server_spec(recipe, role))
-            specs[-1].check(os.environ)
-        elif config.kind == "openai" and ask:
-            _check_servers(role, config, window_needed(recipe, role))
-    check_together(specs)
+    for role in recipe.engines:
+        check_engine(recipe, role, ask=ask)
+    check_together([server_spec(recipe, role) for role, config in recipe.engines.items() if config.kind == "vllm"])
 
 
-def _check_servers(role: str, config: EngineConfig, needed: int) -> None:
+def check_engine(recipe: Recipe, role: str, *, ask: bool = True) -> int | None:
+    """Look at one engine; gives the window of its servers in tokens, where they stand and say so.
+
+    Raises:
+        EngineError: As `check_engines`.
+    """
+    config = recipe.engines[role]
+    check_keys(role, config)
+    if config.kind == "vllm":
+        server_spec(recipe, role).check(os.environ)
+    elif config.kind == "openai" and ask:
+        return _check_servers(role, config, window_needed(recipe, role))
+    return None
+
+
+def _check_servers(role: str, config: EngineConfig, needed: int) -> int | None:
     from longhop.engines.probe import probe  # noqa: PLC0415 - as above
 
     with ThreadPoolExecutor(1) as thread:  # a notebook has a loop of its own running in this one
@@ -178,3 +196,4 @@ def _check_servers(role: str, config: EngineConfig, needed: int) -> None:
             f"engines.{role}: the longest prompt and its answer need about {needed:,} tokens, the server takes "
             f"{window:,}; serve it with a longer context, or ask for less in contexts.lengths or traces.max_tokens"
         )
+    return window

@@ -18,10 +18,11 @@ from pathlib import Path
 from longhop.errors import SourceError
 from longhop.recipe import Source
 from longhop.records import Rejection
+from longhop.sources.hub import list_hub
 from longhop.sources.items import SourceItem
-from longhop.sources.listing import list_code, list_folder, list_prose_file
+from longhop.sources.listing import list_code, list_file, list_folder
 from longhop.sources.reading import read_item
-from longhop.sources.tables import hub_item
+from longhop.sources.remote import is_remote, list_remote
 
 __all__ = ["SourceItem", "list_source", "read_item"]
 
@@ -33,33 +34,28 @@ def list_source(source: Source) -> Iterator[SourceItem | Rejection]:
         SourceError: The source is missing, unreadable, or holds no document; a table lacks the column that was named.
     """
     if source.dataset is not None:
-        name = source.dataset if source.config is None else f"{source.dataset}/{source.config}"
-        yield hub_item(
-            SourceItem(
-                kind=source.kind,
-                format="hub",
-                path=f"{name}/{source.split}",
-                location=source.dataset,
-                sha="",
-                size=0,
-                license=source.license,
-                text=source.text,
-                title=source.title,
-                config=source.config,
-                revision=source.revision,
-                split=source.split,
-            )
-        )
+        yield from list_hub(source)
         return
     assert source.path is not None
     found = 0
-    for path in _paths(source.path):
-        for entry in _list_path(path, source):
-            found += isinstance(entry, SourceItem)
-            yield entry
+    said: Rejection | None = None
+    entries = list_remote(source) if is_remote(source.path) else _list_paths(source.path, source)
+    for entry in entries:
+        if isinstance(entry, SourceItem):
+            found += 1
+        else:
+            said = said or entry
+        yield entry
     if not found:
-        what = "source files" if source.kind == "code" else ".txt, .md, .tex, .jsonl or .parquet files"
-        raise SourceError(f"source {source.path}: no readable document. Put {what} there, or name another path.")
+        texts = "texts (.txt, .md, .tex, .epub, .html, .pdf) or tables (.jsonl, .parquet)"
+        what = "source files" if source.kind == "code" else texts
+        first = f" ({said.item_id}: {said.reason}, {said.detail})" if said is not None else ""
+        raise SourceError(f"source {source.path}: no readable document{first}. Put {what} there, or name another path.")
+
+
+def _list_paths(given: str, source: Source) -> Iterator[SourceItem | Rejection]:
+    for path in _paths(given):
+        yield from _list_path(path, source)
 
 
 def _paths(given: str) -> list[Path]:
@@ -78,4 +74,4 @@ def _list_path(path: Path, source: Source) -> Iterator[SourceItem | Rejection]:
     path = path.resolve()
     if path.is_dir():
         return list_code(path, source) if source.kind == "code" else list_folder(path, source)
-    return list_prose_file(path, source)
+    return list_file(path, source)

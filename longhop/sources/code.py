@@ -9,15 +9,22 @@ What people would not read is left out, each with its reason: binary, vendored, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable
+from pathlib import Path, PurePath, PurePosixPath
 
 from longhop.records import Rejection
-from longhop.sources.folder import read_bytes, walk
-from longhop.sources.items import name_of, rejected
+from longhop.sources.items import rejected
 from longhop.sources.text import BinaryError, decode, tidy
 
-__all__ = ["is_repository", "join_files", "read_file", "refused_by_name", "repository_files", "vendored"]
+__all__ = [
+    "is_repository",
+    "join_files",
+    "refused_by_content",
+    "refused_by_name",
+    "text_of",
+    "vendored",
+    "vendored_name",
+]
 
 MOST_BYTES = 1_000_000
 """A larger file is data, or was not written by hand."""
@@ -75,11 +82,17 @@ _COMMENT_LINE = re.compile(r"^\s*(?:#|//|/\*|\*|--|;|<!--|%|'''|\"\"\"|\(\*|\{-|
 _HEAD_LINES = 12
 
 
-def vendored(folder: Path) -> str | None:
-    """Why a folder of a repository is left out, or None."""
-    name = folder.name
+def vendored_name(name: str) -> str | None:
+    """Why a folder of a repository is left out for its name, or None."""
     if name in _VENDORED or name.endswith((".egg-info", ".dist-info")):
         return f"the folder {name!r} holds what others wrote or what was built"
+    return None
+
+
+def vendored(folder: Path) -> str | None:
+    """Why a folder of a repository is left out, or None."""
+    if why := vendored_name(folder.name):
+        return why
     if (folder / "pyvenv.cfg").is_file():
         return "a virtual environment"
     return None
@@ -94,7 +107,7 @@ def is_repository(folder: Path) -> bool:
     return any(name in MARKERS or PurePosixPath(name).suffix.lower() in SOURCE_SUFFIXES for name in names)
 
 
-def refused_by_name(path: Path, size: int) -> tuple[str, str] | None:
+def refused_by_name(path: PurePath, size: int) -> tuple[str, str] | None:
     """Reason and detail of a file that is left out without being read, or None."""
     name, suffix = path.name, path.suffix.lower()
     if suffix in _BINARY_SUFFIXES:
@@ -125,17 +138,8 @@ def refused_by_content(name: str, text: str) -> tuple[str, str] | None:
     return None
 
 
-def read_file(path: Path, name: str) -> str | Rejection:
-    """The text of a file of code, as it stands, or why it is left out."""
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        return rejected(name, "unreadable", error.strerror or str(error))
-    if refused := refused_by_name(path, size):
-        return rejected(name, *refused)
-    data = read_bytes(path, name)
-    if isinstance(data, Rejection):
-        return data
+def text_of(data: bytes, name: str) -> str | Rejection:
+    """The text of a file of code, as it stands, or why it is left out; `name` is for people."""
     try:
         text = tidy(decode(data), verbatim=True)
     except BinaryError as error:
@@ -145,17 +149,6 @@ def read_file(path: Path, name: str) -> str | Rejection:
     if refused := refused_by_content(name, text):
         return rejected(name, *refused)
     return text
-
-
-def repository_files(folder: Path, root: Path) -> Iterator[Path | Rejection]:
-    """Files of a repository in the order in which they are joined: what to read first, first."""
-    entries = list(walk(folder, root, vendored))
-    entries.sort(key=lambda entry: not (isinstance(entry, Path) and _is_readme(entry, folder)))
-    return iter(entries)
-
-
-def _is_readme(path: Path, folder: Path) -> bool:
-    return path.parent == folder and path.stem.lower() == "readme"
 
 
 def join_files(files: Iterable[tuple[str, str]]) -> tuple[str, tuple[tuple[int, str], ...]]:
@@ -172,8 +165,3 @@ def join_files(files: Iterable[tuple[str, str]]) -> tuple[str, tuple[tuple[int, 
         parts.append(part)
         offset += len(part)
     return "".join(parts), tuple(sections)
-
-
-def relative_name(path: Path, folder: Path) -> str:
-    """Path of a file within its repository, as its heading shows it."""
-    return name_of(path, folder).partition("/")[2]

@@ -17,7 +17,12 @@ from longhop.errors import SourceError
 from longhop.records import Rejection
 from longhop.sources.items import name_of, rejected
 
-__all__ = ["children", "read_bytes", "walk"]
+__all__ = ["MOST_BYTES", "TOO_LARGE", "checked", "children", "read_bytes", "walk"]
+
+MOST_BYTES = 256 * 1024**2
+"""A larger file is no document: the longest works have a hundredth of it. Tables are read row by row, and may be."""
+TOO_LARGE = "a text of more than {:,} bytes is data, no document; split it, or make it a table (.jsonl, .parquet)"
+_LFS = b"version https://git-lfs.github.com/spec/"
 
 
 def children(
@@ -69,14 +74,26 @@ def walk(
             yield entry
 
 
-def read_bytes(path: Path, name: str) -> bytes | Rejection:
-    """Content of a file, or why there is none to be had."""
+def read_bytes(path: Path, name: str, most: int = MOST_BYTES) -> bytes | Rejection:
+    """Content of a file of at most `most` bytes, or why there is none to be had."""
     try:
+        size = path.stat().st_size
+        if size > most:
+            return rejected(name, "too_large", f"{size:,} bytes; {TOO_LARGE.format(most)}")
         data = path.read_bytes()
     except FileNotFoundError:
         return rejected(name, "vanished", "the file was there when the source was listed; list anew with --refresh")
     except OSError as error:
         return rejected(name, "unreadable", error.strerror or str(error))
+    return checked(data, name)
+
+
+def checked(data: bytes, name: str) -> bytes | Rejection:
+    """Content of a file, unless there is nothing in it, or only the place where Git LFS keeps it."""
+    if data.startswith(_LFS) and len(data) < 1_024:
+        return rejected(
+            name, "lfs_pointer", "Git LFS keeps the content elsewhere; fetch it with `git lfs pull`, then list anew"
+        )
     if not data.strip():
         return rejected(name, "empty", f"{len(data)} bytes, no text")
     return data

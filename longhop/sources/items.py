@@ -21,30 +21,47 @@ __all__ = ["SourceItem", "location_of", "name_of", "path_of", "rejected"]
 _QUOTED = "file:"
 
 
-class SourceItem(Record, frozen=True, kw_only=True):
-    """Something that a source holds, before it is read."""
+class SourceItem(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that a source holds, before it is read.
+
+    A listing has many of them: what is as by default is not written.
+    """
 
     kind: str
     format: str
-    """How it is read: `text`, `markdown`, `latex`, `code`, `repository`, `jsonl`, `parquet` or `hub`."""
+    """How it is read: `text`, `markdown`, `latex`, …, `code`, `jsonl`, `parquet` or `hub`; of repositories
+    `repository` (all files of a folder), `worktree` (those that git tracks) or `commit`; `blob`: a file of a commit."""
     path: str
     """Name relative to its source, beginning with the source's own name; for people and for `Document.source`."""
     location: str
-    """Absolute path, or id of a Hub dataset; see `path_of`."""
+    """Absolute path (of the archive or git repository that it lies in), address on object storage, or id of a Hub
+    dataset; see `path_of`."""
     root: str = ""
     """Folder of the source, which nothing that is read may leave."""
     sha: str
-    """Hash of the content; of a Hub dataset its commit."""
+    """Hash of the content; of an object its ETag, of a Hub dataset its commit."""
     size: int
     """Bytes."""
     license: str | None = None
     text: str = "text"
     """Column of the text, in tables."""
     title: str | None = None
-    """Column of the title, in tables."""
+    """Column of the title, in tables; null: `title`, where there is such a column. So are the next ones."""
+    author: str | None = None
+    year: str | None = None
+    language: str | None = None
+    license_column: str | None = None
+    rows: int | None = None
+    """At most so many rows are read."""
+    references: str = "keep"
+    """Whether lists of references are kept (`keep`) or left out (`drop`)."""
     config: str | None = None
     revision: str | None = None
     split: str | None = None
+    member: str | None = None
+    """Path within an archive or a commit."""
+    commit: str | None = None
+    """Commit that it was listed at, in a git repository. Another commit with the same content is the same item."""
 
     @property
     def is_table(self) -> bool:

@@ -39,6 +39,7 @@ _INCLUDE = re.compile(
     rf"{_SHOWN}|\\(?:input|include|subfile)\s*\{{\s*(?P<braced>[^{{}}\n]+?)\s*\}}|\\input\s+(?P<bare>[\w./-]+)",
     re.DOTALL,
 )
+_BIBLIOGRAPHY = re.compile(r"\\begin\{thebibliography\}.*?\\end\{thebibliography\}", re.DOTALL)
 _END_INPUT = re.compile(rf"{_SHOWN}|(?P<end>\\endinput(?![a-zA-Z@]))", re.DOTALL)
 _IF = re.compile(r"\\newif\s*\\if[a-zA-Z@]*|(?P<fi>\\fi(?![a-zA-Z@]))|(?P<if>\\if(?!f\b|thenelse\b)[a-zA-Z@]*)")
 _BEGIN, _END = r"\begin{document}", r"\end{document}"
@@ -70,15 +71,21 @@ def included(source: str) -> list[str]:
     return [name for match in _INCLUDE.finditer(source) if (name := _name(match))]
 
 
-def read_latex(source: str, include: Callable[[str], str | None] = lambda _: None) -> Latex:
-    """A LaTeX document as text; `include` gives the source of an included file, or None where there is none."""
+def read_latex(source: str, include: Callable[[str], str | None] = lambda _: None, *, references: bool = True) -> Latex:
+    """A LaTeX document as text.
+
+    Args:
+        source: Of the file.
+        include: Gives the source of an included file, or None where there is none.
+        references: Whether its list of references is kept.
+    """
     includes = _Includes(include)
     source = includes.put_into(_source(source))
     start = source.find(_BEGIN)
     preamble, body = (source[:start], source[start + len(_BEGIN) :]) if start >= 0 else ("", source)
     end = body.rfind(_END)
     body = body[:end] if end >= 0 else body
-    body = expand_macros(body, preamble)
+    body = expand_macros(body if references else _BIBLIOGRAPHY.sub("", body), preamble)
     head = expand_macros(preamble, preamble) + body[:20_000]
     title = _argument(_TITLE, head)
     authors = [_person(argument) for argument in _arguments(_AUTHOR, head)]

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from longhop.records import RawDocument, Rejection
 from longhop.sources.books import read_prose
-from longhop.sources.code import join_files, read_file, refused_by_name, relative_name, repository_files
-from longhop.sources.folder import read_bytes
+from longhop.sources.code import refused_by_name, text_of
+from longhop.sources.folder import checked, read_bytes
+from longhop.sources.formatted import FORMATTED, read_formatted
+from longhop.sources.git import Git, read_blobs
 from longhop.sources.hashes import HashCache, combined_sha, sha_of_bytes
+from longhop.sources.hub import read_hub
 from longhop.sources.items import SourceItem, name_of, path_of, rejected
 from longhop.sources.latex_files import resolve_include
+from longhop.sources.packed import read_packed
 from longhop.sources.papers import DEPTH, MOST_CHARS, read_latex
-from longhop.sources.tables import read_hub, read_jsonl, read_parquet
+from longhop.sources.references import without_references
+from longhop.sources.remote import is_remote, read_remote
+from longhop.sources.repositories import GONE, CommitTree, FolderTree, Tree, WorkingTree, read_repository
+from longhop.sources.spdx import stated_in
+from longhop.sources.tables import read_jsonl, read_parquet
 from longhop.sources.text import BinaryError, decode, one_line
 
 __all__ = ["read_item"]
@@ -25,14 +35,20 @@ def read_item(item: SourceItem) -> Iterator[RawDocument | Rejection]:
     """Documents of an item, and a rejection for each file or row of it that gives none.
 
     Raises:
-        SourceError: A Hub dataset cannot be had any more.
+        SourceError: A Hub dataset or an object cannot be had any more, or git is not to be had.
     """
     if item.format == "hub":
         yield from read_hub(item)
+    elif item.member is not None and (item.commit is None or item.format not in {"code", "blob"}):
+        yield from read_packed(item, read_item)
+    elif item.format in FORMATTED.values():
+        yield from read_formatted(item)
     elif item.format in {"jsonl", "parquet"}:
-        yield from _read_table(item)
-    elif item.format == "repository":
+        yield from read_remote(item) if is_remote(item.location) else _read_table(item)
+    elif item.format in {"repository", "worktree", "commit"}:
         yield from _read_repository(item)
+    elif item.format == "blob":
+        yield _read_blob(item)
     elif item.format == "code":
         yield _read_code_file(item)
     else:
@@ -82,7 +98,7 @@ def _read_text(item: SourceItem) -> Iterator[RawDocument | Rejection]:
 
 def _read_latex(item: SourceItem, path: Path, data: bytes, text: str) -> Iterator[RawDocument | Rejection]:
     inputs = _Inputs(item, path, text)
-    latex = read_latex(text, inputs.source_of)
+    latex = read_latex(text, inputs.source_of, references=item.references == "keep")
     sha = sha_of_bytes(data)
     if inputs.shas:
         names = sorted((name_of(part, inputs.root), part_sha) for part, part_sha in inputs.shas.items())
@@ -90,7 +106,10 @@ def _read_latex(item: SourceItem, path: Path, data: bytes, text: str) -> Iterato
     if sha != item.sha:
         yield _changed(item)
         return
-    yield _document(item, latex.title or one_line(path.stem), latex.text, latex.author, latex.sections)
+    latex_text, sections = latex.text, latex.sections
+    if item.references == "drop":
+        latex_text, sections = without_references(latex_text, sections)
+    yield _document(item, latex.title or one_line(path.stem), latex_text, latex.author, sections)
     yield from inputs.left_out.values()
     for name in latex.unread:
         yield inputs.rejected(name, "unread_input", f"is not read: {TOO_MUCH}; put its text where it is included")
@@ -149,15 +168,43 @@ class _Inputs:
 
 def _read_code_file(item: SourceItem) -> RawDocument | Rejection:
     path = path_of(item.location)
-    text = read_file(path, item.path)
-    if isinstance(text, Rejection):
-        return text
     try:
-        if sha_of_bytes(path.read_bytes()) != item.sha:
-            return _changed(item)
+        refused = refused_by_name(path, path.stat().st_size)
+    except FileNotFoundError:
+        return rejected(item.path, "vanished", "the file was there when it was listed; list anew with --refresh")
     except OSError as error:
         return rejected(item.path, "unreadable", error.strerror or str(error))
-    return _document(item, item.path.partition("/")[2] or item.path, text)
+    if refused:
+        return rejected(item.path, *refused)
+    data = read_bytes(path, item.path)
+    if isinstance(data, Rejection):
+        return data
+    if sha_of_bytes(data) != item.sha:
+        return _changed(item)
+    origin = f"{path_of(item.root).name}@{item.commit}:{item.member}, working tree" if item.commit else None
+    return _code_document(item, data, origin)
+
+
+def _read_blob(item: SourceItem) -> RawDocument | Rejection:
+    git = Git.of(path_of(item.location))
+    if git is None:
+        return rejected(item.path, "vanished", "the repository was there when it was listed; list anew with --refresh")
+    data = read_blobs(git).read(item.sha)
+    if data is None:
+        return rejected(item.path, "vanished", GONE)
+    content = checked(data, item.path)
+    name = item.path.partition("/")[2]
+    return content if isinstance(content, Rejection) else _code_document(item, data, f"{git.name}@{item.commit}:{name}")
+
+
+def _code_document(item: SourceItem, data: bytes, origin: str | None) -> RawDocument | Rejection:
+    text = text_of(data, item.path)
+    if isinstance(text, Rejection):
+        return text
+    document = _document(item, item.path.partition("/")[2] or item.path, text)
+    if isinstance(document, Rejection):
+        return document
+    return msgspec.structs.replace(document, license=item.license or stated_in(text), origin=origin)
 
 
 def _read_repository(item: SourceItem) -> Iterator[RawDocument | Rejection]:
@@ -165,40 +212,23 @@ def _read_repository(item: SourceItem) -> Iterator[RawDocument | Rejection]:
     if not folder.is_dir():
         yield rejected(item.path, "vanished", "the folder was there when it was listed; list anew with --refresh")
         return
-    files: list[tuple[str, str]] = []
-    left_out: list[Rejection] = []
-    parts = []
-    with HashCache() as cache:
-        for entry in repository_files(folder, root):
-            if isinstance(entry, Rejection):
-                left_out.append(entry)
-                continue
-            text = read_file(entry, name_of(entry, root))
-            try:
-                if refused_by_name(entry, entry.stat().st_size) is None:
-                    parts.append((entry.relative_to(folder).as_posix(), cache.sha(entry)))
-            except OSError:
-                pass  # `read_file` has said so
-            if isinstance(text, Rejection):
-                left_out.append(text)
-            else:
-                files.append((relative_name(entry, folder), text))
-    if combined_sha(parts) != item.sha:
-        yield _changed(item)
-        return
-    yield from left_out
-    if not files:
-        yield rejected(item.path, "empty", "no file of it is left")
-        return
-    text, sections = join_files(files)
-    yield RawDocument(
-        kind=item.kind,
-        title=one_line(folder.name) or "code",
-        source=item.path,
-        license=item.license,
-        text=text,
-        sections=sections,
-    )
+    tree: Tree = FolderTree(folder, root)
+    title, origin = folder.name, None
+    if item.format != "repository":
+        git = Git.of(folder)
+        if git is None:
+            yield rejected(item.path, "vanished", "it is a git repository no more; list anew with --refresh")
+            return
+        title, origin = git.name, f"{git.name}@{item.commit}" if item.commit else None
+        if item.format == "commit":
+            if item.commit is None or not git.has(item.commit):
+                yield rejected(item.path, "vanished", f"of the commit {item.commit} {GONE}")
+                return
+            tree = CommitTree(git, item.commit, item.path)
+        else:
+            tree = WorkingTree(git, root)
+            origin = f"{origin}, working tree" if origin else None
+    yield from read_repository(item, tree, title, origin)
 
 
 def _document(

@@ -26,7 +26,7 @@ from longhop.tokens import Tokenizer
 
 __all__ = ["VERSION", "ListedDocument", "clean", "plan_documents"]
 
-VERSION = 2
+VERSION = 3
 """Raise it when the same input gives other rows."""
 
 STAGE = "documents"

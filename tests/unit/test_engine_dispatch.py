@@ -614,7 +614,7 @@ async def test_what_checks_show_of_a_context_is_not_the_context() -> None:
 @in_loop
 async def test_servers_that_nobody_starts_again_any_more_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who starts them is asked as long as none answers; that it has given up is said in its words."""
-    asked = []
+    asked: list[int] = []
 
     def restarting() -> None:
         asked.append(len(asked))

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import json
+import lzma
+import os
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -211,35 +218,121 @@ def test_a_parquet_file_that_cannot_be_opened_is_a_rejection(tmp_path: Path) -> 
     assert row.detail.startswith("not readable as Parquet (")
 
 
-def test_a_hub_dataset_is_one_item(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows are streamed at the commit that was listed; a missing column is an error."""
-    asked: list[str | None] = []
-
-    def load(_: SourceItem, revision: str | None = None) -> list[dict[str, object]]:
-        asked.append(revision)
-        return [{"text": "Rain.", "title": "One"}, {"text": "Snow.", "title": None}]
-
-    class Info:
-        sha = "abc123"
-
-    monkeypatch.setattr(tables, "_load", load)
-    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", lambda *_, **__: Info)
-    (item,) = list_source(Source(kind="book", dataset="org/books", title="title"))
-    assert isinstance(item, SourceItem)
-    assert (item.format, item.sha, item.path) == ("hub", "abc123", "org/books/train")
-    rows = list(read_item(item))
-    assert [row.title for row in rows if isinstance(row, RawDocument)] == ["One", "train#1"]
-    assert asked == [None, "abc123"]
-    with pytest.raises(SourceError, match="no column `body`. It has: `text`, `title`"):
-        list(list_source(Source(kind="book", dataset="org/books", text="body")))
+@pytest.mark.parametrize("suffix", [".gz", ".zst", ".bz2", ".xz"])
+def test_compressed_json_lines(tmp_path: Path, suffix: str) -> None:
+    """By a pattern, in a folder, and as a file; lines keep their numbers."""
+    data = b'{"text": "Rain."}\n{oops\n{"text": "Snow."}\n'
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        ".gz": gzip.compress,
+        ".bz2": bz2.compress,
+        ".xz": lzma.compress,
+        ".zst": zstd,
+    }
+    packed = packers[suffix](data)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / f"a.jsonl{suffix}").write_bytes(packed)
+    for path in (tmp_path / "in", tmp_path / "in" / f"*.jsonl{suffix}", tmp_path / "in" / f"a.jsonl{suffix}"):
+        rows = results(Source(kind="book", path=str(path)))
+        assert [text for _, text in reasons(rows)] == ["Rain.", "malformed", "Snow."]
+        assert reasons(rows)[2][0].endswith(f"a.jsonl{suffix}#2")
 
 
-def test_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dataset that cannot be had names the way without a connection."""
+def zstd(data: bytes) -> bytes:
+    return pa.compress(data, codec="zstd", asbytes=True)  # type: ignore[no-any-return]
 
-    def offline(*_: object, **__: object) -> None:
-        raise ConnectionError("no route to the Hub")
 
-    monkeypatch.setattr("datasets.load_dataset", offline)
-    with pytest.raises(SourceError, match=r"org/books: cannot be had \(no route to the Hub\).* as `path` instead"):
-        list(list_source(Source(kind="book", dataset="org/books")))
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_a_compressed_table_that_is_cut_gives_its_first_rows(tmp_path: Path, suffix: str) -> None:
+    """What stands before the cut is read, and the rest is one rejection with its line."""
+    line = b'{"text": "Rain %d, and %s."}\n'
+    data = b"".join(line % (n, os.urandom(500).hex().encode()) for n in range(500))
+    packed = gzip.compress(data) if suffix == ".gz" else zstd(data)
+    path = tmp_path / f"a.jsonl{suffix}"
+    path.write_bytes(packed[: len(packed) // 2])
+    rows = results(Source(kind="book", path=str(path)))
+    assert len(rows) > 5
+    assert all(isinstance(row, RawDocument) for row in rows[:-1])
+    assert isinstance(rows[-1], Rejection)
+    assert (rows[-1].item_id, rows[-1].reason) == (f"a.jsonl{suffix}#{len(rows) - 1}", "malformed")
+
+
+def test_rows_say_more_of_themselves(tmp_path: Path) -> None:
+    """Columns of the usual names are taken where they are, others where the recipe names them."""
+    path = tmp_path / "a.jsonl"
+    row = {
+        "text": "Rain.",
+        "title": "One",
+        "by": ["Lee", "Ito"],
+        "when": "1905-03-01",
+        "language": "en",
+        "license": "MIT",
+    }
+    path.write_text(json.dumps(row) + "\n" + json.dumps({"text": "Snow."}) + "\n")
+    first, second = results(Source(kind="book", path=str(path), author="by", year="when"))
+    assert isinstance(first, RawDocument)
+    assert isinstance(second, RawDocument)
+    said = (first.title, first.author, first.year, first.language, first.license)
+    assert said == ("One", "Lee, Ito", 1905, "en", "MIT")
+    assert (second.title, second.author, second.year, second.language, second.license) == ("a.jsonl#1", *[None] * 4)
+    with pytest.raises(SourceError, match="no column `writer`. It has: `text`, `title`, `by`"):
+        results(Source(kind="book", path=str(path), author="writer"))
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ({}, "MIT"),
+        ({"license": "CC0-1.0"}, "CC0-1.0"),
+        ({"license": "CC0-1.0", "license_column": "license"}, "MIT"),
+        ({"license_column": "rights", "license": "CC0-1.0"}, "ISC"),
+    ],
+)
+def test_whose_licence_is_taken(tmp_path: Path, given: dict[str, str], taken: str) -> None:
+    """The recipe's for the whole source, unless it names the column."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["Rain."], "license": ["MIT"], "rights": ["ISC"]}), path)
+    (row,) = results(Source(kind="book", path=str(path), **given))  # type: ignore[arg-type]
+    assert isinstance(row, RawDocument)
+    assert row.license == taken
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl"])
+def test_only_the_first_rows_are_read(tmp_path: Path, name: str) -> None:
+    """As many as the recipe says, over row groups."""
+    path = tmp_path / name
+    if name == "a.parquet":
+        parquet(path, [b"Row %d." % n for n in range(9)])
+    else:
+        path.write_text("".join(json.dumps({"text": f"Row {n}."}) + "\n" for n in range(9)))
+    for rows in (1, 3, 4, 20):
+        found = results(Source(kind="book", path=str(path), rows=rows))
+        assert [text for _, text in reasons(found)] == [f"Row {n}." for n in range(min(rows, 9))]
+
+
+def test_a_line_without_an_end_is_no_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of gigabytes is not read whole; those behind it are."""
+    monkeypatch.setattr(tables, "MOST_LINE", 1000)
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "Rain."}\n{"text": "' + "x" * 5000 + '"}\n{"text": "Snow."}\n')
+    assert [text for _, text in reasons(results(Source(kind="book", path=str(path))))] == [
+        "Rain.",
+        "malformed",
+        "Snow.",
+    ]
+
+
+def test_a_row_group_of_any_size_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows at once where rows are long: all of it would not fit into memory."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": [os.urandom(50_000).hex() for _ in range(30)]}), path, row_group_size=30)
+    monkeypatch.setattr(tables, "BATCH_BYTES", 250_000)
+    sizes: list[int] = []
+    real = tables._rows_of_batch
+
+    def rows_of_batch(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | str]:
+        sizes.append(batch.num_rows)
+        return real(batch)
+
+    monkeypatch.setattr(tables, "_rows_of_batch", rows_of_batch)
+    assert len(results(Source(kind="book", path=str(path)))) == 30
+    assert max(sizes) <= 4

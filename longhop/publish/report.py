@@ -1,0 +1,106 @@
+"""report.html: one file that shows what a run made, opens from disk, and asks nothing of the network.
+
+    >>> write_report(Run.open("runs/sample"))
+    'runs/sample/report.html'
+
+Its figures cover all rows of the run. Its browser of questions holds a sample of them, which the page states: long
+traces are shortened, evidence stands in some hundred characters of what surrounds it. The page's template, style and
+script lie beside this module and are written into it; a policy in its head forbids the browser to fetch anything and to
+run any script but this one. What comes from documents and models is data in it, and becomes text, never HTML.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+from collections.abc import Iterable
+from importlib.resources import files
+from statistics import fmean
+from typing import Any
+
+import jinja2
+import msgspec
+
+from longhop.funnel import FunnelRow
+from longhop.publish.report_facts import FATES, ReportFacts, gather
+from longhop.publish.report_rows import ReportRows, question_rows, sampled
+from longhop.publish.report_tables import ReportTables
+from longhop.run import Run
+
+__all__ = ["NAME", "render_report", "write_report"]
+
+NAME = "report.html"
+"""The report within a run's folder."""
+_QUESTIONS = 1_000
+"""Questions that the page holds at most: it opens within two seconds."""
+
+
+def write_report(run: Run) -> str:
+    """Write the report of a run, finished or not, into its folder; gives the file's address.
+
+    Raises:
+        StorageError: A table is missing or damaged, or the folder is not writable.
+    """
+    tables = ReportTables(run)
+    facts = gather(tables)
+    rows = question_rows(tables, sampled(facts.questions, _QUESTIONS))
+    run.folder.write_bytes(NAME, render_report(facts, rows).encode("utf-8", "replace"))
+    return run.folder.url_of(NAME)
+
+
+def render_report(facts: ReportFacts, rows: ReportRows) -> str:
+    """The page.
+
+    Args:
+        facts: Figures over all rows.
+        rows: The questions that the page holds.
+    """
+    # Where Matplotlib keeps its list of fonts is nothing to tell in a build.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    from longhop.publish.report_pictures import draw, large, length_of, name_of  # noqa: PLC0415 - Matplotlib takes a second
+
+    page = files("longhop.publish")
+    script = page.joinpath("report.js").read_text("utf-8")
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
+    )
+    environment.filters |= {"large": large, "length_of": length_of, "name_of": name_of, "plain": _plain}
+    template = environment.from_string(page.joinpath("report.html.j2").read_text("utf-8"))
+    return template.render(
+        facts=facts,
+        fates=[(FATES[fate], fate, reasons) for fate, reasons in facts.fates.items() if reasons],
+        rejections=[
+            (cost.state.stage, reason, count)
+            for cost in facts.stages
+            for reason, count in cost.state.rejections.items()
+        ],
+        pictures=draw(facts),
+        agreement=fmean(facts.agreement) if facts.agreement else None,
+        lengths=sorted(
+            (target, len(tokens), min(tokens), fmean(tokens), max(tokens)) for target, tokens in facts.contexts.items()
+        ),
+        asked=_tokens_of(facts.funnel),
+        shown=len(rows.questions),
+        style=page.joinpath("report.css").read_text("utf-8"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        data=_json({"samples": facts.samples, "fates": FATES, "questions": rows.questions, "contexts": rows.contexts}),
+    )
+
+
+def _tokens_of(funnel: Iterable[FunnelRow]) -> int:
+    return sum(row.tokens for row in funnel)
+
+
+def _plain(text: str) -> str:
+    """A name on one line, without what could hide or turn the words around it."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:200]
+
+
+def _json(value: Any) -> str:
+    """JSON that can stand in a script element: no character that ends it, or that a script takes for a new line."""
+    text = msgspec.json.encode(value).decode("utf-8")
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
