@@ -60,6 +60,7 @@ def s3_server() -> Iterator[Server]:
         try:
             server = Server(_address(process, said), f"s3://tests-{next(_numbers)}")
             server.client().mkdir(server.bucket)
+            s3fs.S3FileSystem.clear_instance_cache()  # clients of a server before this one, by the same address
             yield server
         finally:
             process.terminate()
