@@ -41,7 +41,8 @@ def checked(planted: Sequence[Planted], **checks: object) -> list[tuple[Planted,
     return list(zip(planted, questions, strict=True))
 
 
-def _table(outcomes: Sequence[tuple[Planted, Question]]) -> None:
+def table(outcomes: Sequence[tuple[Planted, Question]]) -> None:
+    """Print which check caught which class, and the good questions lost."""
     caught: dict[str, Counter[str]] = defaultdict(Counter)
     for one, question in outcomes:
         caught[one.cls][question.rejected_by or "-"] += 1
@@ -100,7 +101,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="also print what was missed and what was lost")
     given = parser.parse_args()
     outcomes = checked(plant(given.seed, given.each, given.good, SECOND if given.second else FIRST))
-    _table(outcomes)
+    table(outcomes)
     if given.show:
         for one, question in outcomes:
             wrong = question.rejected_by not in one.meant if one.cls != GOOD else not question.accepted
