@@ -21,19 +21,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from longhop.checks.novelty import EvaluationSets
 from longhop.claims import Running
 from longhop.errors import BuildError, StorageError
 from longhop.manifest import Manifest, begin
 from longhop.measured import PREVIEWS
 from longhop.progress import Pulse
-from longhop.publish.messages import ExampleCounter
 from longhop.recipe import Recipe
 from longhop.records import (
     Context,
     ContextPlan,
     Example,
-    Models,
     Question,
     Record,
     Rejection,
@@ -42,18 +39,18 @@ from longhop.records import (
     to_table,
 )
 from longhop.serving import keep
-from longhop.sources.excluded import read_excluded
 from longhop.stages.contexts import render_contexts
-from longhop.stages.examples import Attempts, select_examples
-from longhop.stages.questions import write_questions
-from longhop.stages.traces import sample_traces
-from longhop.stages.verdicts import score_traces
+from longhop.stages.examples import Attempts
 from longhop.storage import RunFolder
 
 from .base import PartTask, forget_manifests, planned_contexts
 from .building import Building
 from .contexts import ContextPlans, document_reader
 from .documents import DocumentPlan, Documents
+from .examples import chosen
+from .questions import written
+from .traces import sampled
+from .verdicts import scored
 
 __all__ = ["Previewed", "StageUse", "preview_run"]
 
@@ -124,9 +121,13 @@ def preview_run(
             stack.enter_context(keep(folder.work))
         made = _Context(folder, manifest, _chosen(folder, manifest, plans, length, kind, number), use, say)
         context = made.context()
-        questions = made.rows("questions", Question, lambda work: _questions(work, context))
-        traces = made.rows("traces", Trace, lambda work: _traces(work, context, questions))
-        verdicts = made.rows("verdicts", Verdict, lambda work: _verdicts(work, questions, traces))
+        questions = made.rows("questions", Question, lambda work: written(work, [context]))
+        traces = made.rows("traces", Trace, lambda work: sampled(work, ((question, context) for question in questions)))
+        verdicts = made.rows(
+            "verdicts",
+            Verdict,
+            lambda work: scored(work, ((q, _of(q, traces)) for q in questions if q.accepted)),
+        )
         examples = made.rows("examples", Example, lambda work: _examples(work, context, questions, traces, verdicts))
     found = Previewed(
         manifest=manifest,
@@ -277,56 +278,14 @@ class _Context:
         )
 
 
-def _questions(work: Building, context: Context) -> Iterable[Record]:
-    recipe = work.recipe
-    return write_questions(
-        [context],
-        recipe.questions,
-        recipe.checks,
-        work.inference(recipe.questions.engine),
-        work.inference(recipe.checks.engine),
-        work.tokenizer.count,
-        recipe.seed,
-        EvaluationSets(read_excluded(recipe.checks.exclude, "checks.exclude")),
-        recipe.traces.reasoning,
-    )
-
-
-def _traces(work: Building, context: Context, questions: list[Question]) -> Iterable[Record]:
-    config = work.recipe.traces
-    pairs = ((question, context) for question in questions)
-    return sample_traces(pairs, config, work.inference(config.engine), work.tokenizer.count, work.recipe.seed)
-
-
-def _verdicts(work: Building, questions: list[Question], traces: list[Trace]) -> Iterable[Record]:
-    recipe = work.recipe
-    pairs = ((question, _of(question, traces)) for question in questions if question.accepted)
-    return score_traces(pairs, recipe.scoring, recipe.selection, work.inference(recipe.scoring.judge), recipe.seed)
-
-
 def _examples(
     work: Building, context: Context, questions: list[Question], traces: list[Trace], verdicts: list[Verdict]
 ) -> Iterable[Record]:
-    recipe = work.recipe
-    return select_examples(
-        (
-            Attempts(
-                question=question,
-                context=context,
-                traces=_of(question, traces),
-                verdicts=_of(question, verdicts),
-            )
-            for question in questions
-        ),
-        recipe.selection,
-        recipe.traces.samples,
-        Models(
-            writer=work.model(recipe.questions.engine),
-            reader=work.model(recipe.traces.engine),
-            judge=work.model(recipe.scoring.judge),
-        ),
-        ExampleCounter(work.prompts, work.tokenizer, {context.context_id: context}),
+    attempts = (
+        Attempts(question=question, context=context, traces=_of(question, traces), verdicts=_of(question, verdicts))
+        for question in questions
     )
+    return chosen(work, attempts, {context.context_id: context})
 
 
 A = TypeVar("A", Trace, Verdict)

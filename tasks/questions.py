@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from longhop.checks.novelty import EvaluationSets
-from longhop.records import Context, Question, Record
+from longhop.records import Context, Question, Record, Rejection
 from longhop.sources.excluded import read_excluded
 from longhop.stages.questions import write_questions
 
@@ -28,14 +28,20 @@ class Questions(PartTask):
         """Write and check."""
         recipe, contexts = work.recipe, work.rows("contexts", Context)
         work.progress.expected = len(contexts) * recipe.questions.per_context
-        return write_questions(
-            contexts,
-            recipe.questions,
-            recipe.checks,
-            work.inference(recipe.questions.engine),
-            work.inference(recipe.checks.engine),
-            work.tokenizer.count,
-            recipe.seed,
-            EvaluationSets(read_excluded(recipe.checks.exclude, "checks.exclude")),
-            recipe.traces.reasoning,
-        )
+        return written(work, contexts)
+
+
+def written(work: Building, contexts: Iterable[Context]) -> Iterator[Question | Rejection]:
+    """Write questions on contexts, and check them."""
+    recipe = work.recipe
+    return write_questions(
+        contexts,
+        recipe.questions,
+        recipe.checks,
+        work.inference(recipe.questions.engine),
+        work.inference(recipe.checks.engine),
+        work.tokenizer.count,
+        recipe.seed,
+        EvaluationSets(read_excluded(recipe.checks.exclude, "checks.exclude")),
+        recipe.traces.reasoning,
+    )

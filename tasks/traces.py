@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from longhop.records import Question, Record, Trace
+from longhop.records import Context, Question, Record, Rejection, Trace
 from longhop.stages.traces import sample_traces
 
 from .base import PartTask
@@ -25,12 +25,11 @@ class Traces(PartTask):
     def items(self, work: Building) -> Iterable[Record]:
         """Sample and extract."""
         contexts, questions = work.contexts(), work.rows("questions", Question)
-        config = work.recipe.traces
-        work.progress.expected = config.samples * sum(question.accepted for question in questions)
-        return sample_traces(
-            ((question, contexts[question.context_id]) for question in questions),
-            config,
-            work.inference(config.engine),
-            work.tokenizer.count,
-            work.recipe.seed,
-        )
+        work.progress.expected = work.recipe.traces.samples * sum(question.accepted for question in questions)
+        return sampled(work, ((question, contexts[question.context_id]) for question in questions))
+
+
+def sampled(work: Building, pairs: Iterable[tuple[Question, Context]]) -> Iterator[Trace | Rejection]:
+    """Attempt questions on their contexts."""
+    config = work.recipe.traces
+    return sample_traces(pairs, config, work.inference(config.engine), work.tokenizer.count, work.recipe.seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from longhop.records import Question, Record, Trace, Verdict
 from longhop.stages.verdicts import score_traces
@@ -24,12 +24,12 @@ class Verdicts(PartTask):
 
     def items(self, work: Building) -> Iterable[Record]:
         """Compare, ask the judge, group."""
-        traces, recipe = work.by_question("traces", Trace), work.recipe
+        traces = work.by_question("traces", Trace)
         work.progress.expected = sum(len(rows) for rows in traces.values())
-        return score_traces(
-            ((q, traces[q.question_id]) for q in work.rows("questions", Question) if q.accepted),
-            recipe.scoring,
-            recipe.selection,
-            work.inference(recipe.scoring.judge),
-            recipe.seed,
-        )
+        return scored(work, ((q, traces[q.question_id]) for q in work.rows("questions", Question) if q.accepted))
+
+
+def scored(work: Building, pairs: Iterable[tuple[Question, Sequence[Trace]]]) -> Iterator[Verdict]:
+    """Score the traces of questions."""
+    recipe = work.recipe
+    return score_traces(pairs, recipe.scoring, recipe.selection, work.inference(recipe.scoring.judge), recipe.seed)

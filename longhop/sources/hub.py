@@ -22,7 +22,7 @@ from longhop.errors import SourceError
 from longhop.recipe import Source
 from longhop.records import RawDocument, Rejection
 from longhop.sources.columns import Columns, missing_columns, wanted_columns
-from longhop.sources.items import SourceItem
+from longhop.sources.items import SourceItem, described
 from longhop.sources.tables import columns_of, rows_of_parquet, table_format
 
 __all__ = ["list_hub", "read_hub"]
@@ -42,20 +42,12 @@ def list_hub(source: Source) -> Iterator[SourceItem]:
     assert source.dataset is not None
     name = source.dataset if source.config is None else f"{source.dataset}/{source.config}"
     item = SourceItem(
-        kind=source.kind,
+        **described(source),
         format="hub",
         path=f"{name}/{source.split}",
         location=source.dataset,
         sha="",
         size=0,
-        license=source.license,
-        text=source.text,
-        title=source.title,
-        author=source.author,
-        year=source.year,
-        language=source.language,
-        license_column=source.license_column,
-        rows=source.rows,
         config=source.config,
         revision=source.revision,
         split=source.split,

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
+from longhop.recipe import Source
 from longhop.records import Record, Rejection
 
-__all__ = ["SourceItem", "location_of", "name_of", "path_of", "rejected"]
+__all__ = ["SourceItem", "described", "location_of", "name_of", "path_of", "rejected"]
 
 _QUOTED = "file:"
 
@@ -67,6 +69,14 @@ class SourceItem(Record, frozen=True, kw_only=True, omit_defaults=True):
     def is_table(self) -> bool:
         """Whether it may be many documents, a row each."""
         return self.format in {"jsonl", "parquet", "hub"}
+
+
+def described(source: Source) -> dict[str, Any]:
+    """What a recipe says of a source that holds for each of its items."""
+    return {
+        name: getattr(source, name)
+        for name in ("kind", "license", "text", "title", "author", "year", "language", "license_column", "rows")
+    }
 
 
 def location_of(path: Path) -> str:

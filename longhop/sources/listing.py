@@ -16,7 +16,7 @@ from longhop.sources.folder import MOST_BYTES, TOO_LARGE, children, walk
 from longhop.sources.formatted import FORMATTED
 from longhop.sources.git import Git
 from longhop.sources.hashes import HashCache, combined_sha
-from longhop.sources.items import SourceItem, location_of, name_of, rejected
+from longhop.sources.items import SourceItem, described, location_of, name_of, rejected
 from longhop.sources.latex_files import LatexFiles
 from longhop.sources.packed import Packed
 from longhop.sources.repositories import (
@@ -308,20 +308,12 @@ def _file(
 
 def _item(path: Path, root: Path, form: str, source: Source, sha: str, size: int) -> SourceItem:
     return SourceItem(
-        kind=source.kind,
+        **described(source),
         format=form,
         path=name_of(path, root),
         location=location_of(path),
         root=location_of(root if root.is_dir() else root.parent),
         sha=sha,
         size=size,
-        license=source.license,
-        text=source.text,
-        title=source.title,
-        author=source.author,
-        year=source.year,
-        language=source.language,
-        license_column=source.license_column,
-        rows=source.rows,
         references=source.references,
     )

@@ -17,7 +17,7 @@ import fsspec
 from longhop.errors import SourceError
 from longhop.recipe import Source
 from longhop.records import RawDocument, Rejection
-from longhop.sources.items import SourceItem, rejected
+from longhop.sources.items import SourceItem, described, rejected
 from longhop.sources.tables import (
     columns_of,
     missing_columns,
@@ -74,20 +74,12 @@ def list_remote(source: Source) -> Iterator[SourceItem | Rejection]:
             yield rejected(name, "no_text", said)
             continue
         yield SourceItem(
-            kind=source.kind,
+            **described(source),
             format=form,
             path=name,
             location=place,
             sha=_stamp(info),
             size=int(info.get("size") or 0),
-            license=source.license,
-            text=source.text,
-            title=source.title,
-            author=source.author,
-            year=source.year,
-            language=source.language,
-            license_column=source.license_column,
-            rows=source.rows,
         )
 
 
