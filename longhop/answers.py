@@ -29,7 +29,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -39,7 +39,7 @@ from longhop.answers_options import labelled, options
 from longhop.answers_scripts import unpointed, western
 from longhop.answers_units import in_base
 
-__all__ = ["exact_match", "matches_any", "normalize"]
+__all__ = ["WRAPPINGS", "exact_match", "matches_any", "normalize", "unwrapped_once"]
 
 _LONGEST = 120  # characters of a number, a date or a piece of code
 _CODE_TYPE = re.compile(
@@ -53,9 +53,10 @@ _COMMA = re.compile("[、،]|(?<![0-9０-９])，|，(?![0-9０-９])|٬(?![٠-�
 _POWERS = {chr(0x2070 + digit): str(digit) for digit in (0, *range(4, 10))} | {"²": "2", "³": "3", "¹": "1", "⁻": "-"}
 _SUPERSCRIPT = re.compile(rf"(?<=[\w)])[{''.join(_POWERS)}]+")
 _FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")
-_PAIRS = [("```", "```"), ("``", "``"), ("`", "`"), ("**", "**"), ("*", "*"), ('"', '"'), ("'", "'"), ("“", "”")]
-_PAIRS += [("‘", "’"), ("«", "»"), ("„", "“"), ("\\(", "\\)"), ("$", "$")]
-_OPENERS = frozenset(opening[0] for opening, _ in _PAIRS)
+WRAPPINGS = [("```", "```"), ("``", "``"), ("`", "`"), ("**", "**"), ("*", "*"), ('"', '"'), ("'", "'"), ("“", "”")]
+WRAPPINGS += [("‘", "’"), ("«", "»"), ("„", "“"), ("\\(", "\\)"), ("$", "$")]
+"""Signs that models put around an answer."""
+_OPENERS = frozenset(opening[0] for opening, _ in WRAPPINGS)
 _SENTENCE = re.compile(r"^(?:(?:the|my)\s+)?(?:final\s+)?answer(?:\s+is:?|:)\s+(?=\S)", re.IGNORECASE)
 _BULLET = re.compile(r"(?:[-*•]|\d+[.)])\s+(?=\D)")
 _NUMBERED = re.compile(r"(?<!\S)(\d{1,2})[.)]\s+(?=\D)")
@@ -187,17 +188,21 @@ def _unwrapped(answer: str) -> str:
     text = _SENTENCE.sub("", " ".join(answer.split()))
     if text[:1] not in _OPENERS and text[-1:] != ".":
         return text
-    while True:
-        before = text
-        if text.endswith(".") and not _ENDS_IN_INITIAL.search(text):
-            text = text[:-1].rstrip()
-        for opening, closing in _PAIRS:
-            inner = text[len(opening) : len(text) - len(closing)]
-            if text.startswith(opening) and text.endswith(closing) and inner.strip():
-                # *a* and *b* is not wrapped as a whole.
-                text = text if opening in inner or closing in inner else inner.strip()
-        if text == before:
-            return text
+    while (inner := unwrapped_once(text)) != text:
+        text = inner
+    return text
+
+
+def unwrapped_once(text: str, pairs: Sequence[tuple[str, str]] = WRAPPINGS) -> str:
+    """A text without the full stop behind it, and without one layer of each pair of signs around it."""
+    if text.endswith(".") and not _ENDS_IN_INITIAL.search(text):
+        text = text[:-1].rstrip()
+    for opening, closing in pairs:
+        inner = text[len(opening) : len(text) - len(closing)]
+        if text.startswith(opening) and text.endswith(closing) and inner.strip():
+            # *a* and *b* is not wrapped as a whole.
+            text = text if opening in inner or closing in inner else inner.strip()
+    return text
 
 
 def _clean(text: str) -> str:

@@ -11,17 +11,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import PurePosixPath
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.loopback import Loopback
 
 
 @dataclass
-class DatasetHub:
+class DatasetHub(Loopback):
     """The server, and what it holds."""
 
     gated: set[str] = field(default_factory=set)
@@ -31,22 +32,10 @@ class DatasetHub:
     sent: Counter[str] = field(default_factory=Counter)
     """Bytes of each file that were sent."""
 
-    def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
     @property
     def environment(self) -> dict[str, str]:
         quiet = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "0"}
-        place = f"http://127.0.0.1:{self._server.server_port}"
-        return {"HF_ENDPOINT": place, "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1", **quiet}
+        return {"HF_ENDPOINT": self.url, "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1", **quiet}
 
     def add(self, repo: str, files: dict[str, bytes], branch: str = "main") -> str:
         """A commit with these files at the end of a branch."""
@@ -147,3 +136,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+DatasetHub.handler = _Handler

@@ -14,11 +14,12 @@ import base64
 import hashlib
 import json
 import re
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.loopback import Loopback
 
 TOKEN = "hf_loopback0123456789"  # noqa: S105 - of this Hub
 USER = "me"
@@ -34,7 +35,7 @@ class Commit:
 
 
 @dataclass
-class Hub:
+class Hub(Loopback):
     """The server; what arrived stands in its attributes."""
 
     refuse: int | None = None
@@ -53,21 +54,6 @@ class Hub:
     objects: dict[str, bytes] = field(default_factory=dict)
     """Large files by their hash."""
     calls: list[str] = field(default_factory=list)
-
-    def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -210,3 +196,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+Hub.handler = _Handler

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from longhop.answers import WRAPPINGS, unwrapped_once
 from longhop.engines import Choice
 from longhop.replies.reasoning import split_reasoning
 
@@ -35,11 +36,9 @@ _TEMPLATE = re.compile(
     re.IGNORECASE,
 )
 """What a model says that copies the form of the answer instead of filling it."""
-_PAIRS = [("```", "```"), ("``", "``"), ("`", "`"), ("**", "**"), ("*", "*"), ('"', '"'), ("'", "'"), ("“", "”")]
-_PAIRS += [("‘", "’"), ("«", "»"), ("„", "“"), ("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$")]
+_PAIRS = [("\\[", "\\]"), ("$$", "$$"), *WRAPPINGS]
 _COMMAND = re.compile(r"\\(?:boxed|fbox|text|textbf|textit|mathrm|mathbf)\s*\{")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_INITIAL = re.compile(r"(?:^|\W)[^\W\d]\.$|\.\.$")
 _LONGEST = 200  # characters of an answer below its label or in a box; what is longer is prose
 
 
@@ -124,13 +123,7 @@ def _trimmed(said: str) -> str:
     answer = _SENTENCE.sub("", " ".join(said.split()))
     while True:
         before = answer
-        if answer.endswith(".") and not _INITIAL.search(answer):
-            answer = answer[:-1].rstrip()
-        for opening, closing in _PAIRS:
-            inner = answer[len(opening) : len(answer) - len(closing)]
-            if answer.startswith(opening) and answer.endswith(closing) and inner.strip():
-                # *a* and *b* is not wrapped as a whole.
-                answer = answer if opening in inner or closing in inner else inner.strip()
+        answer = unwrapped_once(answer, _PAIRS)
         command = _COMMAND.match(answer)
         if command and _closing(answer, command.end()) == len(answer) - 1:
             answer = re.sub(r"\\([%$&_#])", r"\1", answer[command.end() : -1]).strip()

@@ -13,61 +13,30 @@ from longhop.errors import Refused
 from longhop.inference import Inference
 from longhop.kinds import LOOKS
 from longhop.recipe import ChecksConfig, QuestionsConfig
-from longhop.records import Context, ContextDocument, Evidence, Question, Step
+from longhop.records import Evidence, Question, Step
 from longhop.stages.checks import check_questions
+from tests.rows import context_of, question_of, quote_of
 
 FIRST = "Ines Halvorsen memorised every rock of the sound."
 SECOND = "Ines Halvorsen paid 340 crowns. Tobias Reeve paid 290 crowns."
 TEXT = f"{FIRST}\n{SECOND}\n"
+CONTEXT = context_of({"pilot": FIRST, "ledger": SECOND}, behind="\n")
 
 
-def document(name: str, body: str) -> ContextDocument:
-    start = TEXT.index(body)
-    return ContextDocument(
-        document_id=name,
-        kind="book",
-        title=name.title(),
-        source=f"{name}.txt",
-        license=None,
-        start=start,
-        end=start + len(body),
-        n_tokens=9,
-    )
+def quote(name: str, words: str) -> Evidence:
+    return quote_of(CONTEXT, name, words)
 
 
-CONTEXT = Context(
-    context_id="c",
-    split="train",
-    target_tokens=64,
-    n_tokens=30,
-    text=TEXT,
-    documents=[document("pilot", FIRST), document("ledger", SECOND)],
-)
-
-
-def quote(name: str, words: str, score: float = 1.0) -> Evidence:
-    start = TEXT.index(words)
-    return Evidence(document_id=name, quote=words, start=start, end=start + len(words), score=score)
-
-
-GOOD = Question(
-    question_id="q",
-    context_id="c",
-    kind="bridge",
-    question="Whoever memorised every rock of the sound paid how many crowns?",
-    reference_answer="340",
-    aliases=["340 crowns"],
-    answer_type="number",
-    n_steps=2,
-    steps=[
+GOOD = question_of(
+    "Whoever memorised every rock of the sound paid how many crowns?",
+    "340",
+    [
         Step(question="Who memorised every rock?", answer="Ines Halvorsen", evidence=[0], uses=[]),
         Step(question="How many crowns did she pay?", answer="340", evidence=[1], uses=[0]),
     ],
-    evidence=[quote("pilot", FIRST), quote("ledger", "Ines Halvorsen paid 340 crowns.")],
-    checks=[],
-    accepted=False,
-    rejected_by=None,
-    model="w",
+    [quote("pilot", FIRST), quote("ledger", "Ines Halvorsen paid 340 crowns.")],
+    aliases=["340 crowns"],
+    answer_type="number",
 )
 
 Reader = Callable[[Request], list[str]]

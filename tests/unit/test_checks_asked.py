@@ -15,8 +15,9 @@ from longhop.errors import Refused
 from longhop.inference import Inference
 from longhop.kinds import LOOKS
 from longhop.recipe import ChecksConfig, QuestionsConfig
-from longhop.records import Context, ContextDocument, Evidence, Question, Step
+from longhop.records import Context, Question, Step
 from longhop.stages.checks import check_questions
+from tests.rows import context_of, question_of, quote_of
 
 BODIES = {
     "pilot": "The pilot of the sound was Ines Halvorsen.",
@@ -29,60 +30,21 @@ BODIES = {
 
 
 def context(*names: str) -> Context:
-    text, documents = "", []
-    for name in names:
-        start = len(text)
-        text += BODIES[name]
-        documents.append(
-            ContextDocument(
-                document_id=name,
-                kind="book",
-                title=name.title(),
-                source=f"{name}.txt",
-                license=None,
-                start=start,
-                end=len(text),
-                n_tokens=9,
-            )
-        )
-        text += "\n\n"
-    return Context(context_id="c", split="train", target_tokens=99, n_tokens=60, text=text, documents=documents)
+    return context_of({name: BODIES[name] for name in names})
 
 
 THREE = ("pilot", "ledger", "letter", "soup")
 
 
 def question(place: Context, **fields: Any) -> Question:
-    evidence = [
-        Evidence(
-            document_id=name,
-            quote=BODIES[name],
-            start=place.text.index(BODIES[name]),
-            end=place.text.index(BODIES[name]) + len(BODIES[name]),
-            score=1.0,
-        )
-        for name in ("pilot", "ledger", "letter")
-    ]
+    evidence = [quote_of(place, name, BODIES[name]) for name in ("pilot", "ledger", "letter")]
     steps = [
         Step(question="Who was the pilot?", answer="Ines Halvorsen", evidence=[0], uses=[]),
         Step(question="To whom was #1's sextant sold?", answer="Tobias Reeve", evidence=[1], uses=[0]),
         Step(question="How many crowns did he pay for it?", answer="340", evidence=[2], uses=[1]),
     ]
-    asked = Question(
-        question_id="q",
-        context_id="c",
-        kind="bridge",
-        question="How many crowns did the buyer of the pilot's sextant pay?",
-        reference_answer="340",
-        aliases=[],
-        answer_type="number",
-        n_steps=3,
-        steps=steps,
-        evidence=evidence,
-        checks=[],
-        accepted=False,
-        rejected_by=None,
-        model="w",
+    asked = question_of(
+        "How many crowns did the buyer of the pilot's sextant pay?", "340", steps, evidence, answer_type="number"
     )
     return msgspec.structs.replace(asked, **fields)
 
@@ -246,16 +208,7 @@ def test_another_answer_in_the_context_speaks_against_a_question(answer: str, tr
 
 
 def run_two(place: Context, reader: Callable[[Request], Any]) -> tuple[Question, list[Request]]:
-    evidence = [
-        Evidence(
-            document_id=name,
-            quote=BODIES[name],
-            start=place.text.index(BODIES[name]),
-            end=place.text.index(BODIES[name]) + len(BODIES[name]),
-            score=1.0,
-        )
-        for name in ("pilot", "ledger")
-    ]
+    evidence = [quote_of(place, name, BODIES[name]) for name in ("pilot", "ledger")]
     whole = question(context(*THREE), **NAME)
     asked = msgspec.structs.replace(whole, steps=whole.steps[:2], n_steps=2, evidence=evidence)
     return run(asked, place, reader)

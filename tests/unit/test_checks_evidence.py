@@ -9,37 +9,14 @@ from longhop.fingerprints import fingerprints
 from longhop.prompting import load_prompts
 from longhop.quotes import locate
 from longhop.recipe import ChecksConfig, QuestionsConfig, Recipe
-from longhop.records import Context, ContextDocument, Question, Step
+from longhop.records import Question, Step
+from tests.rows import context_of, question_of
 
 CLUE = "Ines Halvorsen memorised every rock of the sound by night."
 FACT = "In that spring Ines Halvorsen paid 340 crowns into the chest."
 IDLE = "A dog was found asleep in the pulpit of the chapel."
 BODIES = [f"{CLUE} {IDLE}", f"{FACT} The roof leaked.", f"{CLUE} {IDLE}", "The market sold eggs."]
-TEXT = "\n\n".join(BODIES)
-
-
-def document(number: int) -> ContextDocument:
-    start = sum(len(body) + 2 for body in BODIES[:number])
-    return ContextDocument(
-        document_id=f"d{number}",
-        kind="book",
-        title=f"T{number}",
-        source="s",
-        license=None,
-        start=start,
-        end=start + len(BODIES[number]),
-        n_tokens=9,
-    )
-
-
-CONTEXT = Context(
-    context_id="c",
-    split="train",
-    target_tokens=9,
-    n_tokens=9,
-    text=TEXT,
-    documents=[document(number) for number in range(4)],
-)
+CONTEXT = context_of({f"d{number}": body for number, body in enumerate(BODIES)})
 
 
 def question(*quotes: tuple[int, str], first: list[int], second: list[int], answer: str = "340") -> Question:
@@ -47,22 +24,9 @@ def question(*quotes: tuple[int, str], first: list[int], second: list[int], answ
         Step(question="Who memorised every rock of the sound?", answer="Ines Halvorsen", evidence=first, uses=[]),
         Step(question="How many crowns did Ines Halvorsen pay?", answer=answer, evidence=second, uses=[0]),
     ]
-    return Question(
-        question_id="q",
-        context_id="c",
-        kind="bridge",
-        question="How many crowns did the pilot pay who memorised every rock?",
-        reference_answer=answer,
-        aliases=[],
-        answer_type="number",
-        n_steps=2,
-        steps=steps,
-        evidence=[locate(CONTEXT, CONTEXT.documents[number], quote) for number, quote in quotes],
-        checks=[],
-        accepted=False,
-        rejected_by=None,
-        model="w",
-    )
+    found = [locate(CONTEXT, CONTEXT.documents[number], quote) for number, quote in quotes]
+    asked = "How many crowns did the pilot pay who memorised every rock?"
+    return question_of(asked, answer, steps, found, answer_type="number")
 
 
 GOOD = question((0, CLUE), (1, FACT), first=[0], second=[1])

@@ -8,6 +8,7 @@ from longhop.checks.wording import named, states
 from longhop.kinds import KINDS, LOOKS
 from longhop.recipe import QuestionsConfig
 from longhop.records import Question, Step
+from tests.rows import question_of
 
 CHAIN = [
     Step(question="Who memorised every rock of the sound?", answer="Ines Halvorsen", evidence=[0], uses=[]),
@@ -16,23 +17,7 @@ CHAIN = [
 
 
 def question(asked: str, answer: str = "340", **fields: object) -> Question:
-    good = Question(
-        question_id="q",
-        context_id="c",
-        kind="bridge",
-        question=asked,
-        reference_answer=answer,
-        aliases=[],
-        answer_type="text",
-        n_steps=2,
-        steps=CHAIN,
-        evidence=[],
-        checks=[],
-        accepted=False,
-        rejected_by=None,
-        model="w",
-    )
-    return msgspec.structs.replace(good, **fields)
+    return msgspec.structs.replace(question_of(asked, answer, CHAIN, []), **fields)
 
 
 @pytest.mark.parametrize(

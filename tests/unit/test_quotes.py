@@ -3,39 +3,15 @@
 import pytest
 
 from longhop.quotes import NEARLY, locate
-from longhop.records import Context, ContextDocument
 from longhop.typography import Plain
+from tests.rows import context_of
 
 FIRST = (
     "She kept the “well-\nknown” ledger — all 1340 pages of it.\n"
     "The lamp burned 340 hours. Inter-\nnational mail came late."
 )
 SECOND = "Bart is long gone. Art is long, and life is short."
-TEXT = f"{FIRST}\n\n{SECOND}\n"
-
-
-def document(body: str) -> ContextDocument:
-    start = TEXT.index(body)
-    return ContextDocument(
-        document_id=body[:3],
-        kind="book",
-        title="T",
-        source="s",
-        license=None,
-        start=start,
-        end=start + len(body),
-        n_tokens=9,
-    )
-
-
-CONTEXT = Context(
-    context_id="c",
-    split="train",
-    target_tokens=9,
-    n_tokens=9,
-    text=TEXT,
-    documents=[document(FIRST), document(SECOND)],
-)
+CONTEXT = context_of({"first": FIRST, "second": SECOND})
 
 
 @pytest.mark.parametrize(
@@ -53,7 +29,7 @@ CONTEXT = Context(
 def test_passages_are_whole_words(number: int, quote: str, passage: str, least: float) -> None:
     """Typography does not matter; a cut or wrong word is found on the words that are meant."""
     found = locate(CONTEXT, CONTEXT.documents[number], quote)
-    assert TEXT[found.start : found.end] == passage
+    assert CONTEXT.text[found.start : found.end] == passage
     assert found.score >= least
     assert (found.score == 1) == (quote == passage)
 
@@ -62,7 +38,7 @@ def test_a_number_within_another_is_not_that_number() -> None:
     """`340` stands in `1340`, and is not found there."""
     found = locate(CONTEXT, CONTEXT.documents[0], "340 pages of it")
     assert found.score < 1
-    assert TEXT[found.start : found.end] == "1340 pages of it"
+    assert CONTEXT.text[found.start : found.end] == "1340 pages of it"
 
 
 @pytest.mark.parametrize("quote", ["", "   ", "\n", "…", "xylophones quivered"])
