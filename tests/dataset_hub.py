@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.loopback import Loopback
+from tests.loopback import Handler, Loopback
 
 
 @dataclass
@@ -47,9 +47,8 @@ class DatasetHub(Loopback):
         return digest.hexdigest()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler, BaseHTTPRequestHandler):
     hub: DatasetHub
-    protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -59,19 +58,19 @@ class _Handler(BaseHTTPRequestHandler):
         if match := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/revision/([^/]+))?/?", path):
             if (found := self._files(match[1], match[2] or "main")) is not None:
                 siblings = [{"rfilename": name} for name in found[1]]
-                self._json({"id": match[1], "sha": found[0], "siblings": siblings, "tags": [], "private": False})
+                self.reply_json({"id": match[1], "sha": found[0], "siblings": siblings, "tags": [], "private": False})
         elif match := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/tree/([^/]+)/?(.*)", path):
             if (found := self._files(match[1], match[2])) is not None:
                 entries = self._tree(found[1], match[3], "true" in str(parse_qs(urlsplit(self.path).query)).lower())
                 if entries:
-                    self._json(entries)
+                    self.reply_json(entries)
                 else:
-                    self._json({"error": "no such folder"}, 404, {"X-Error-Code": "EntryNotFound"})
+                    self.reply_json({"error": "no such folder"}, 404, {"X-Error-Code": "EntryNotFound"})
         elif match := re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             if (found := self._files(match[1], match[2])) is not None:
                 self._file(found[0], match[3], found[1].get(match[3]))
         else:
-            self._json({"error": f"no such call: {path}"}, 404)
+            self.reply_json({"error": f"no such call: {path}"}, 404)
 
     def do_POST(self) -> None:
         path = unquote(urlsplit(self.path).path)
@@ -80,20 +79,20 @@ class _Handler(BaseHTTPRequestHandler):
             if (found := self._files(match[1], match[2])) is not None:
                 asked = json.loads(body)["paths"] if body.startswith("{") else parse_qs(body)["paths"]
                 every = self._tree(found[1], "", recursive=True)
-                self._json([entry for entry in every if entry["path"] in asked])
+                self.reply_json([entry for entry in every if entry["path"] in asked])
         else:
-            self._json({"error": f"no such call: {path}"}, 404)
+            self.reply_json({"error": f"no such call: {path}"}, 404)
 
     def _files(self, repo: str, revision: str) -> tuple[str, dict[str, bytes]] | None:
         if repo in self.hub.gated:
-            self._json({"error": "gated"}, 403, {"X-Error-Code": "GatedRepo", "X-Error-Message": "gated"})
+            self.reply_json({"error": "gated"}, 403, {"X-Error-Code": "GatedRepo", "X-Error-Message": "gated"})
         elif repo not in self.hub.commits:
-            self._json({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
+            self.reply_json({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
         else:
             commit = self.hub.branches[repo].get(revision, revision)
             if commit in self.hub.commits[repo]:
                 return commit, self.hub.commits[repo][commit]
-            self._json({"error": f"Invalid rev id: {revision}"}, 404, {"X-Error-Code": "RevisionNotFound"})
+            self.reply_json({"error": f"Invalid rev id: {revision}"}, 404, {"X-Error-Code": "RevisionNotFound"})
         return None
 
     @staticmethod
@@ -106,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, commit: str, name: str, data: bytes | None) -> None:
         if data is None:
-            self._json({"error": "Entry not found"}, 404, {"X-Error-Code": "EntryNotFound"})
+            self.reply_json({"error": "Entry not found"}, 404, {"X-Error-Code": "EntryNotFound"})
             return
         headers = {"ETag": f'"{_sha(data)}"', "X-Repo-Commit": commit, "X-Linked-Size": str(len(data))}
         headers["Accept-Ranges"] = "bytes"
@@ -117,21 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {first}-{first + len(part) - 1}/{len(data)}"
         if self.command != "HEAD":
             self.hub.sent[name] += len(part)
-        self._send(part, status, headers)
-
-    def _json(self, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
-        self._send(json.dumps(value).encode(), status, {"Content-Type": "application/json", **(headers or {})})
-
-    def _send(self, data: bytes, status: int, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(data))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.reply(part, status, headers)
 
 
 def _sha(data: bytes) -> str:

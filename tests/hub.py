@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tests.loopback import Loopback
+from tests.loopback import Handler, Loopback
 
 TOKEN = "hf_loopback0123456789"  # noqa: S105 - of this Hub
 USER = "me"
@@ -65,9 +65,8 @@ class Hub(Loopback):
         return {name: data for commit in self.commits if commit.repo == repo for name, data in commit.files.items()}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler, BaseHTTPRequestHandler):
     hub: Hub
-    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         path, body = urlsplit(self.path).path, self._body()
@@ -78,9 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
             repo = f"{asked.get('organization') or USER}/{asked['name']}"
             known = repo in self.hub.repos
             self.hub.repos.setdefault(repo, asked)
-            self._json({"url": f"{self.hub.url}/datasets/{repo}"}, 409 if known else 200)
+            self.reply_json({"url": f"{self.hub.url}/datasets/{repo}"}, 409 if known else 200)
         elif path == "/api/validate-yaml":
-            self._json(
+            self.reply_json(
                 {"errors": [{"message": said} for said in self.hub.card_errors], "warnings": []},
                 400 if self.hub.card_errors else 200,
             )
@@ -89,23 +88,25 @@ class _Handler(BaseHTTPRequestHandler):
                 {"path": file["path"], "uploadMode": self._mode(file["path"]), "shouldIgnore": False}
                 for file in json.loads(body)["files"]
             ]
-            self._json({"files": files})
+            self.reply_json({"files": files})
         elif path.endswith("/info/lfs/objects/batch"):
-            self._json({"transfer": "basic", "objects": [self._wanted(item) for item in json.loads(body)["objects"]]})
+            self.reply_json(
+                {"transfer": "basic", "objects": [self._wanted(item) for item in json.loads(body)["objects"]]}
+            )
         elif (match := re.fullmatch(r"/api/datasets/(.+)/commit/.+", path)) and match[1] not in self.hub.repos:
-            self._json({"error": f"no such repository: {match[1]}"}, 404)
+            self.reply_json({"error": f"no such repository: {match[1]}"}, 404)
         elif match := re.fullmatch(r"/api/datasets/(.+)/commit/(.+)", path):
             self._commit(match[1], unquote(match[2]), [json.loads(line) for line in body.splitlines()])
         elif "/branch/" in path:
-            self._json({})
+            self.reply_json({})
         else:
-            self._json({"error": f"no such call: {path}"}, 404)
+            self.reply_json({"error": f"no such call: {path}"}, 404)
 
     def do_PUT(self) -> None:
         body = self._body()
         if self.hub.refuse_objects is None:
             self.hub.objects[self.path.rpartition("/")[2]] = body
-        self._json({}, self.hub.refuse_objects or 200)
+        self.reply_json({}, self.hub.refuse_objects or 200)
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -116,13 +117,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self._refused():
             return
         if path == "/api/whoami-v2" and self.hub.who:
-            self._json(self.hub.who)
+            self.reply_json(self.hub.who)
         elif match := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree)/[^/]+)?/?", path):
             files = self.hub.files(match[1])
             if match[1] not in self.hub.repos:
-                self._send(b"{}", 404, {"X-Error-Code": "RepoNotFound", "Content-Type": "application/json"})
+                self.reply(b"{}", 404, {"X-Error-Code": "RepoNotFound", "Content-Type": "application/json"})
             elif match[2] == "tree":
-                self._json(
+                self.reply_json(
                     [
                         {"type": "file", "path": name, "size": len(data), "oid": _sha(data)}
                         for name, data in files.items()
@@ -130,18 +131,18 @@ class _Handler(BaseHTTPRequestHandler):
                 )
             else:
                 siblings = [{"rfilename": name} for name in files]
-                self._json(
+                self.reply_json(
                     {"id": match[1], "sha": "0" * 40, "siblings": siblings, "tags": [], "private": not self.hub.public}
                 )
         elif (match := re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path)) and match[
             2
         ] in self.hub.files(match[1]):
             data = self.hub.files(match[1])[match[2]]
-            self._send(
+            self.reply(
                 data, 200, {"ETag": f'"{_sha(data)}"', "X-Repo-Commit": "0" * 40, "X-Linked-Size": str(len(data))}
             )
         else:
-            self._send(b"", 404, {"X-Error-Code": "EntryNotFound"})
+            self.reply(b"", 404, {"X-Error-Code": "EntryNotFound"})
 
     def _commit(self, repo: str, branch: str, lines: list[dict[str, Any]]) -> None:
         files = {}
@@ -152,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
                 files[line["value"]["path"]] = self.hub.objects[line["value"]["oid"]]
         summary = next(line["value"]["summary"] for line in lines if line["key"] == "header")
         self.hub.commits.append(Commit(repo, branch, summary, files))
-        self._json(
+        self.reply_json(
             {"commitUrl": f"{self.hub.url}/datasets/{repo}/commit/{'0' * 40}", "commitOid": "0" * 40, "hookOutput": ""}
         )
 
@@ -166,32 +167,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refused(self) -> bool:
         if self.hub.page:
-            self._send(self.hub.page.encode(), 200, {"Content-Type": "text/html"})
+            self.reply(self.hub.page.encode(), 200, {"Content-Type": "text/html"})
             return True
         status = self.hub.refuse
         if status is None and self.headers.get("Authorization") != f"Bearer {TOKEN}":
             status = 401
         if status is not None:
-            self._json({"error": f"refused with {status}"}, status)
+            self.reply_json({"error": f"refused with {status}"}, status)
         return status is not None
 
     def _body(self) -> bytes:
         self.hub.calls.append(f"{self.command} {urlsplit(self.path).path}")
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
-    def _json(self, value: Any, status: int = 200) -> None:
-        self._send(json.dumps(value).encode(), status, {"Content-Type": "application/json"})
-
-    def _send(self, data: bytes, status: int, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(data))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 def _sha(data: bytes) -> str:

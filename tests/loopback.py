@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
-__all__ = ["Loopback"]
+__all__ = ["Handler", "Loopback"]
 
 
 class Loopback:
@@ -31,3 +32,25 @@ class Loopback:
     def url(self) -> str:
         """Its address."""
         return f"http://127.0.0.1:{self._server.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Replies whole, with their length, and without a line in the terminal."""
+
+    protocol_version = "HTTP/1.1"
+
+    def reply_json(self, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        """Send a value."""
+        self.reply(json.dumps(value).encode(), status, {"Content-Type": "application/json", **(headers or {})})
+
+    def reply(self, data: bytes, status: int, headers: dict[str, str]) -> None:
+        """Send bytes; to HEAD only what they would be."""
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(data))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from longhop.records import RawDocument, Rejection
 from longhop.sources.epub import read_epub
-from longhop.sources.hashes import HashCache
+from longhop.sources.hashes import not_as_listed
 from longhop.sources.html import read_html
-from longhop.sources.items import SourceItem, path_of, rejected
+from longhop.sources.items import SourceItem, path_of, rejected, vanished
 from longhop.sources.metadata import About
 from longhop.sources.pdf import read_pdf
 from longhop.sources.problems import ReadError
@@ -38,15 +38,13 @@ class _Content(NamedTuple):
 def read_formatted(item: SourceItem) -> Iterator[RawDocument | Rejection]:
     """The document of a listed EPUB, HTML or PDF file, and a rejection for each part of it that is not to be had."""
     path = path_of(item.location)
+    if (wrong := not_as_listed(item)) is not None:
+        yield wrong
+        return
     try:
-        with HashCache() as cache:
-            sha = cache.sha(path)
-        if sha != item.sha:
-            yield rejected(item.path, "changed", "the content is not what was listed; list anew with --refresh")
-            return
         content = _content(item)
     except FileNotFoundError:
-        yield rejected(item.path, "vanished", "the file was there when it was listed; list anew with --refresh")
+        yield vanished(item.path)
         return
     except OSError as error:
         yield rejected(item.path, "unreadable", error.strerror or str(error))

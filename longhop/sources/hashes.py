@@ -21,8 +21,10 @@ from types import TracebackType
 from typing import Self
 
 from longhop.folders import cache_folder
+from longhop.records import Rejection
+from longhop.sources.items import SourceItem, changed, path_of, rejected, vanished
 
-__all__ = ["HashCache", "combined_sha", "sha_of_bytes"]
+__all__ = ["HashCache", "combined_sha", "not_as_listed", "sha_of_bytes"]
 
 SETTLED_NS = 2_000_000_000
 """A file that changed less than this ago may change again within one tick of its clock, so it is not remembered."""
@@ -112,3 +114,15 @@ class HashCache:
             with contextlib.suppress(sqlite3.Error):
                 self._database.close()
         self._database = None
+
+
+def not_as_listed(item: SourceItem) -> Rejection | None:
+    """What speaks against reading a file that was listed; None where it is as it was."""
+    try:
+        with HashCache() as cache:
+            same = cache.sha(path_of(item.location)) == item.sha
+    except FileNotFoundError:
+        return vanished(item.path)
+    except OSError as error:
+        return rejected(item.path, "unreadable", error.strerror or str(error))
+    return None if same else changed(item.path)

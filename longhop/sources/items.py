@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote_to_bytes
 from longhop.recipe import Source
 from longhop.records import Record, Rejection
 
-__all__ = ["SourceItem", "described", "location_of", "name_of", "path_of", "rejected"]
+__all__ = ["SourceItem", "changed", "described", "location_of", "name_of", "path_of", "rejected", "vanished"]
 
 _QUOTED = "file:"
 
@@ -100,6 +100,16 @@ def name_of(path: Path, root: Path) -> str:
     """Name of `path` for people: below the source `root` and beginning with its name, with `/`, as valid Unicode."""
     relative = path.relative_to(root.parent) if path != root else Path(root.name)
     return os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def changed(name: str, what: str = "the content") -> Rejection:
+    """What is there is not what was listed."""
+    return rejected(name, "changed", f"{what} is not what was listed; list anew with --refresh")
+
+
+def vanished(name: str, what: str = "the file") -> Rejection:
+    """What was listed is not there."""
+    return rejected(name, "vanished", f"{what} was there when it was listed; list anew with --refresh")
 
 
 def rejected(item_id: str, reason: str, detail: str) -> Rejection:

@@ -22,7 +22,7 @@ from longhop.sources.archives import unpack, without_suffix
 from longhop.sources.code import refused_by_name
 from longhop.sources.folder import MOST_BYTES
 from longhop.sources.git import Git, read_blobs
-from longhop.sources.items import SourceItem, location_of, name_of, path_of, rejected
+from longhop.sources.items import SourceItem, location_of, name_of, path_of, rejected, vanished
 from longhop.sources.staging import private_folder, staged
 
 __all__ = ["Packed", "read_packed"]
@@ -102,7 +102,7 @@ def read_packed(
         packed = Packed.of_commit(_git(path, item.commit), item.commit) if item.commit else Packed.of_archive(path)
     except FileNotFoundError:
         what = f"the commit {item.commit}" if item.commit else "the archive"
-        yield rejected(item.path, "vanished", f"{what} was there when it was listed; list anew with --refresh")
+        yield vanished(item.path, what)
         return
     except OSError as error:
         yield rejected(item.path, "unreadable", error.strerror or str(error))

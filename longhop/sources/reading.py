@@ -13,9 +13,9 @@ from longhop.sources.code import refused_by_name, text_of
 from longhop.sources.folder import checked, read_bytes
 from longhop.sources.formatted import FORMATTED, read_formatted
 from longhop.sources.git import Git, read_blobs
-from longhop.sources.hashes import HashCache, combined_sha, sha_of_bytes
+from longhop.sources.hashes import combined_sha, not_as_listed, sha_of_bytes
 from longhop.sources.hub import read_hub
-from longhop.sources.items import SourceItem, name_of, path_of, rejected
+from longhop.sources.items import SourceItem, changed, name_of, path_of, rejected, vanished
 from longhop.sources.latex_files import resolve_include
 from longhop.sources.packed import read_packed
 from longhop.sources.papers import DEPTH, MOST_CHARS, read_latex
@@ -55,23 +55,9 @@ def read_item(item: SourceItem) -> Iterator[RawDocument | Rejection]:
         yield from _read_text(item)
 
 
-def _changed(item: SourceItem) -> Rejection:
-    return rejected(item.path, "changed", "the content is not what was listed; list anew with --refresh")
-
-
 def _read_table(item: SourceItem) -> Iterator[RawDocument | Rejection]:
-    path = path_of(item.location)
-    try:
-        with HashCache() as cache:
-            sha = cache.sha(path)
-    except FileNotFoundError:
-        yield rejected(item.path, "vanished", "the file was there when it was listed; list anew with --refresh")
-        return
-    except OSError as error:
-        yield rejected(item.path, "unreadable", error.strerror or str(error))
-        return
-    if sha != item.sha:
-        yield _changed(item)
+    if (wrong := not_as_listed(item)) is not None:
+        yield wrong
         return
     yield from read_jsonl(item) if item.format == "jsonl" else read_parquet(item)
 
@@ -90,7 +76,7 @@ def _read_text(item: SourceItem) -> Iterator[RawDocument | Rejection]:
     if item.format == "latex":
         yield from _read_latex(item, path, data, text)
     elif sha_of_bytes(data) != item.sha:
-        yield _changed(item)
+        yield changed(item.path)
     else:
         prose = read_prose(item.path, text, markdown=item.format == "markdown")
         yield _document(item, prose.title, prose.text, prose.author)
@@ -104,7 +90,7 @@ def _read_latex(item: SourceItem, path: Path, data: bytes, text: str) -> Iterato
         names = sorted((name_of(part, inputs.root), part_sha) for part, part_sha in inputs.shas.items())
         sha = combined_sha([("", sha), *names])
     if sha != item.sha:
-        yield _changed(item)
+        yield changed(item.path)
         return
     latex_text, sections = latex.text, latex.sections
     if item.references == "drop":
@@ -171,7 +157,7 @@ def _read_code_file(item: SourceItem) -> RawDocument | Rejection:
     try:
         refused = refused_by_name(path, path.stat().st_size)
     except FileNotFoundError:
-        return rejected(item.path, "vanished", "the file was there when it was listed; list anew with --refresh")
+        return vanished(item.path)
     except OSError as error:
         return rejected(item.path, "unreadable", error.strerror or str(error))
     if refused:
@@ -180,7 +166,7 @@ def _read_code_file(item: SourceItem) -> RawDocument | Rejection:
     if isinstance(data, Rejection):
         return data
     if sha_of_bytes(data) != item.sha:
-        return _changed(item)
+        return changed(item.path)
     origin = f"{path_of(item.root).name}@{item.commit}:{item.member}, working tree" if item.commit else None
     return _code_document(item, data, origin)
 
@@ -188,7 +174,7 @@ def _read_code_file(item: SourceItem) -> RawDocument | Rejection:
 def _read_blob(item: SourceItem) -> RawDocument | Rejection:
     git = Git.of(path_of(item.location))
     if git is None:
-        return rejected(item.path, "vanished", "the repository was there when it was listed; list anew with --refresh")
+        return vanished(item.path, "the repository")
     data = read_blobs(git).read(item.sha)
     if data is None:
         return rejected(item.path, "vanished", GONE)
@@ -210,7 +196,7 @@ def _code_document(item: SourceItem, data: bytes, origin: str | None) -> RawDocu
 def _read_repository(item: SourceItem) -> Iterator[RawDocument | Rejection]:
     folder, root = path_of(item.location), path_of(item.root)
     if not folder.is_dir():
-        yield rejected(item.path, "vanished", "the folder was there when it was listed; list anew with --refresh")
+        yield vanished(item.path, "the folder")
         return
     tree: Tree = FolderTree(folder, root)
     title, origin = folder.name, None

@@ -17,7 +17,7 @@ import fsspec
 from longhop.errors import SourceError
 from longhop.recipe import Source
 from longhop.records import RawDocument, Rejection
-from longhop.sources.items import SourceItem, described, rejected
+from longhop.sources.items import SourceItem, changed, described, rejected, vanished
 from longhop.sources.tables import (
     columns_of,
     missing_columns,
@@ -97,12 +97,12 @@ def read_remote(item: SourceItem) -> Iterator[RawDocument | Rejection]:
         file_system, path = fsspec.core.url_to_fs(item.location, use_listings_cache=False)
         info = file_system.info(path)
     except FileNotFoundError:
-        yield rejected(item.path, "vanished", "the object was there when it was listed; list anew with --refresh")
+        yield vanished(item.path, "the object")
         return
     except Exception as error:
         raise _unreachable(item.location, error) from error
     if _stamp(info) != item.sha:
-        yield rejected(item.path, "changed", "the object is not what was listed; list anew with --refresh")
+        yield changed(item.path, "the object")
         return
     yield from _guarded(item, read(item, f"{item.location}@{item.sha}"))
 

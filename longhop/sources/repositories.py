@@ -21,7 +21,7 @@ from longhop.sources.folder import checked, read_bytes, walk
 from longhop.sources.git import Entry, Git, read_blobs
 from longhop.sources.hashes import HashCache, combined_sha, sha_of_bytes
 from longhop.sources.imports import Imports, dependency_order
-from longhop.sources.items import SourceItem, name_of, rejected
+from longhop.sources.items import SourceItem, changed, name_of, rejected
 from longhop.sources.spdx import is_license_file, license_of
 from longhop.sources.text import one_line
 
@@ -271,7 +271,7 @@ def read_repository(item: SourceItem, tree: Tree, title: str, origin: str | None
         texts[name] = text
         imports.append(Imports.of(name, text))
     if sha_of_tree(parts) != item.sha:
-        yield rejected(item.path, "changed", "the content is not what was listed; list anew with --refresh")
+        yield changed(item.path)
         return
     yield from left_out
     if beyond:
