@@ -23,6 +23,7 @@ import filelock
 import msgspec
 
 from longhop.folders import WORK, Folder, explained, is_gone, me
+from longhop.spending import Spending
 
 __all__ = ["Claim", "Running", "claimed", "running"]
 
@@ -56,10 +57,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """Samples that engines gave so far, stored ones not counted."""
     tokens: int = 0
     """Tokens that engines gave so far; in stages without an engine, those of the rows."""
-    prompt_tokens: int = 0
-    """Tokens of the prompts of those answers, as the engines counted."""
-    cached_tokens: int = 0
-    """Those of them that a server had computed before."""
+    spent: Spending = {}
+    """What engines were asked for the part, also by processes that were killed over it, by role."""
     beat: int = 0
 
     @property

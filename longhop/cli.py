@@ -26,10 +26,11 @@ from longhop import starter
 from longhop.builder import Builder
 from longhop.checking import check_recipe
 from longhop.engines import REFUSALS
-from longhop.errors import BuildError, LonghopError, RecipeError
+from longhop.errors import BuildError, LonghopError, PublishError, RecipeError
 from longhop.estimate import Rates
 from longhop.funnel import funnel
 from longhop.live import following, funnel_table, running_table, stage_table
+from longhop.publish.access import check_branch, check_name
 from longhop.recipe import Recipe, parse_tokens
 from longhop.run import Run
 from longhop.view import question_page
@@ -171,6 +172,7 @@ def status(run: RunPath) -> None:
     """Say how far a run is, what was kept, what was left out and why, and what runs now."""
     opened = Run.open(run)
     _print(stage_table(opened.states(), f"{opened.name} in {run}"))
+    _lacking(opened)
     checked = funnel(opened.questions())
     if checked:
         typer.echo("")
@@ -200,15 +202,47 @@ def report(run: RunPath) -> None:
 
 
 @app.command()
+def dataset(run: RunPath) -> None:
+    """Write the dataset of the parts that are finished, when a build cannot come to its end.
+
+    The card, `longhop status` and `longhop push` say what is missing; the next build that comes to its end replaces it.
+    """
+    opened = Run.open(run)
+    where = opened.write_dataset()
+    _lacking(opened)
+    typer.echo(f"dataset: {where} (its README.md is the card; longhop push {run} REPO uploads it)")
+
+
+@app.command()
 def push(
     run: RunPath,
     repo: Annotated[str, typer.Argument(metavar="REPO", help="owner/name on the Hugging Face Hub.")],
     *,
     private: Annotated[bool, typer.Option("--private/--public", help="Who may see a repository that is made.")] = True,
-    revision: Annotated[str | None, typer.Option(help="Branch to commit to.")] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Branch to commit to, made where it does not exist; main by default.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace also what others put there or changed, if it is in the way.")
+    ] = False,
+    licenses_checked: Annotated[
+        bool,
+        typer.Option("--licenses-checked", help="Push whatever the documents' licences say: you have the right to."),
+    ] = False,
 ) -> None:
-    """Upload the dataset of a run to the Hugging Face Hub."""
-    typer.echo(Run.open(run).push_to_hub(repo, private=private, revision=revision))
+    """Upload the dataset of a run to the Hugging Face Hub, in one commit; run again, it sends what is missing."""
+    try:
+        check_name(repo)
+        if revision is not None:
+            check_branch(revision)
+    except PublishError as error:
+        raise typer.BadParameter(str(error)) from error
+    opened = Run.open(run)
+    _lacking(opened)
+    url = opened.push_to_hub(
+        repo, private=private, revision=revision, overwrite=overwrite, licenses_checked=licenses_checked or None
+    )
+    typer.echo(url)
 
 
 @app.command()
@@ -242,9 +276,15 @@ def _interrupted() -> int:
 
 def _summary(run: Run) -> None:
     _print(stage_table(run.states(), f"{run.name} in {run.folder.url}"))
+    _lacking(run)
     where = run.folder.url_of("dataset")
     typer.echo(f"dataset: {where} (its README.md is the card)")
     typer.echo(f"look at: {run.folder.url_of('report.html')}")
+
+
+def _lacking(run: Run) -> None:
+    for said in run.lacking():
+        typer.echo(f"dataset: {said}")
 
 
 def _console() -> Console:

@@ -24,8 +24,9 @@ from typing import Any
 import msgspec
 
 from longhop.databases import write_ahead
-from longhop.engines import Choice
+from longhop.engines import Choice, Usage
 from longhop.errors import StorageError
+from longhop.spending import Spending, Spent
 
 __all__ = ["CompletionStore", "Row"]
 
@@ -34,6 +35,10 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS choices
     (key TEXT, seed INTEGER, choice BLOB, segment TEXT, PRIMARY KEY (key, seed)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spent (
+    account TEXT, role TEXT, requests INTEGER, prompt_tokens INTEGER, cached_tokens INTEGER, completion_tokens INTEGER,
+    PRIMARY KEY (account, role)
+) WITHOUT ROWID;
 """
 Row = tuple[str, int, bytes]
 """Key, seed, and the choice as JSON."""
@@ -104,6 +109,31 @@ class CompletionStore:
         rows = [(key, seed + position, self._encoder.encode(choice)) for position, choice in enumerate(choices)]
         self._write("INSERT OR IGNORE INTO choices (key, seed, choice) VALUES (?, ?, ?)", rows)
         self._note(rows)
+
+    def spend(self, account: str, role: str, usage: Usage) -> None:
+        """Note what a request has cost, so that it is known also where the process does not live to say it.
+
+        Args:
+            account: What it was asked for, such as a part.
+            role: Who was asked.
+            usage: Its tokens.
+
+        Raises:
+            StorageError: The disk is full or not writable.
+        """
+        row = (account, role, 1, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
+        self._write(
+            "INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET requests = requests + 1, "
+            "prompt_tokens = prompt_tokens + excluded.prompt_tokens, cached_tokens = cached_tokens + "
+            "excluded.cached_tokens, completion_tokens = completion_tokens + excluded.completion_tokens",
+            [row],
+        )
+
+    def spent(self, account: str) -> Spending:
+        """What an account has cost on this machine so far, by role."""
+        statement = "SELECT role, requests, prompt_tokens, cached_tokens, completion_tokens FROM spent WHERE account = ?"
+        rows = self._do(lambda: self._database.execute(statement, (account,)).fetchall())
+        return {role: Spent(**dict(zip(Spent.__struct_fields__, tokens, strict=True))) for role, *tokens in rows}
 
     def watch(self) -> None:
         """From now on, remember which rows are used and stand in no segment."""

@@ -24,6 +24,7 @@ from longhop.manifest import NAME, Manifest, load
 from longhop.measured import Measured, measure
 from longhop.prompting import load_prompts
 from longhop.recipe import EngineConfig, Recipe
+from longhop.spending import price_of
 from longhop.storage import RunFolder
 from longhop.tokens import load_tokenizer
 
@@ -261,17 +262,9 @@ class _Maker:
 
 
 def money_of(load: Load, config: EngineConfig) -> float | None:
-    """What tokens cost at the prices of an engine, in their currency; None where it has none.
-
-    A price of cached tokens that is not given is that of others.
-    """
-    if not config.prices:
-        return None
-    prices = config.prices
-    dear = prices.get("input", 0.0)
+    """What tokens cost at the prices of an engine, in their currency; None where it has none."""
     cached = load.prompt_tokens - load.prefilled_tokens
-    parts = (load.prefilled_tokens * dear, cached * prices.get("cached", dear), load.generated_tokens)
-    return (parts[0] + parts[1] + parts[2] * prices.get("output", 0.0)) / 1e6
+    return price_of(load.prefilled_tokens, cached, load.generated_tokens, config.prices)
 
 
 def _likeness(one: int, other: int) -> float:

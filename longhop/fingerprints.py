@@ -24,7 +24,7 @@ __all__ = ["STAGES", "fingerprints"]
 STAGES = ("documents", "plan", "context_plan", "contexts", "questions", "traces", "verdicts", "examples", "dataset")
 """All stages, in the order in which rows flow."""
 
-_DATASET_VERSION = 2
+_DATASET_VERSION = 3
 
 
 def fingerprints(
@@ -51,12 +51,12 @@ def fingerprints(
             documents.VERSION,
             tokenizer,
             excluded,
-            recipe.documents.model_dump(include={"min_tokens", "max_tokens", "licenses"}),
+            recipe.documents.model_dump(exclude={"near_duplicate", "splits", "exclude"}),
         ],
         "plan": [recipe.seed, recipe.documents.model_dump(include={"near_duplicate", "splits"})],
         "context_plan": [
             contexts.VERSION,
-            recipe.contexts.model_dump(include={"room", "reuse", "group", "related_share"}),
+            recipe.contexts.model_dump(exclude={"lengths", "allow_fewer", "part_size", "part_tokens"}),
         ],
         "contexts": [],
         "questions": [
@@ -83,7 +83,10 @@ def fingerprints(
             chosen("judge", "compare"),
         ],
         "examples": [examples.VERSION, recipe.selection.model_dump()],
-        "dataset": [_DATASET_VERSION, recipe.dataset.model_dump(include={"license", "examples"})],
+        "dataset": [
+            _DATASET_VERSION,
+            recipe.dataset.model_dump(include={"license", "examples", "format", "reasoning", "configurations"}),
+        ],
     }
     made: dict[str, str] = {}
     before = ""

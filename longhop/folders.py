@@ -18,7 +18,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from longhop.errors import StorageError, UnreachableError
+from longhop.footers import footer_name, unpacked
 
 __all__ = ["Folder", "cache_folder", "explained", "is_gone", "me"]
 
@@ -94,6 +95,26 @@ class Folder:
                 return file.read(columns=chosen, use_threads=False)
             return file.read_row_groups(list(row_groups), columns=chosen, use_threads=False)
 
+    def read_groups_of(self, names: Callable[[int], str], columns: Sequence[str]) -> Callable[[int, int], pa.Table]:
+        """Gives a row group of one of many tables, and reads little more than that.
+
+        Where each lies is read once, as long as the reader that is given back lives, from the packed footer
+        beside the table (`longhop.footers`), else from the table.
+
+        Args:
+            names: Name of a table by its number.
+            columns: Those that are read.
+        """
+        known: dict[int, pq.FileMetaData] = {}
+
+        def read(number: int, group: int) -> pa.Table:
+            name = names(number)
+            with self._open(name, known.get(number) or unpacked(self.read_bytes(footer_name(name)))) as file:
+                known[number] = file.metadata
+                return file.read_row_group(group, columns=list(columns), use_threads=False)
+
+        return read
+
     def read_matching(self, name: str, key: str, wanted: Collection[str], columns: Sequence[str]) -> Iterator[pa.Table]:
         """Rows of a table whose `key` is one of `wanted`, by row group; texts of other groups are not read."""
         with self._open(name) as file:
@@ -108,9 +129,14 @@ class Folder:
         return pyarrow.dataset.dataset([self.path_of(name) for name in names], filesystem=self._fs, format="parquet")
 
     @contextlib.contextmanager
-    def _open(self, name: str) -> Iterator[pq.ParquetFile]:
+    def _open(self, name: str, known: pq.FileMetaData | None = None) -> Iterator[pq.ParquetFile]:
+        # Nothing is read ahead, but what lies side by side is read together: tables are read by columns and row groups.
+        unbuffered = {} if self.is_local else {"cache_type": "none"}
         try:
-            with self._fs.open(self.path_of(name), "rb") as stream, pq.ParquetFile(stream) as file:
+            with (
+                self._fs.open(self.path_of(name), "rb", **unbuffered) as stream,
+                pq.ParquetFile(stream, metadata=known, pre_buffer=True) as file,
+            ):
                 yield file
         except FileNotFoundError as error:
             raise StorageError(f"{self.url_of(name)}: is missing; build again to make it") from error
@@ -256,6 +282,24 @@ class Folder:
                 temporary.replace(self.path_of(name))
             else:
                 self._fs.put_file(str(temporary), self.path_of(name))
+
+    def fetch_folder(self, name: str, local: Path) -> None:
+        """Copy the run's folder `name` into a local one, file by file.
+
+        Raises:
+            StorageError: The disk has no room for it, or a file cannot be read.
+        """
+        sizes = self.sizes(name)
+        free, needed = shutil.disk_usage(local).free, sum(sizes.values())
+        if needed > free:
+            raise StorageError(
+                f"{local}: {needed / 1e9:.1f} GB of {self.url_of(name)} do not fit, {free / 1e9:.1f} GB are free; "
+                "make room there, or set TMPDIR to a larger disk"
+            )
+        with explained(self.url_of(name)):
+            for each in sizes:
+                (local / each).parent.mkdir(parents=True, exist_ok=True)
+                self._fs.get_file(self.path_of(f"{name}/{each}"), str(local / each))
 
     def publish_folder(self, local: Path, name: str) -> None:
         """Put a folder in the place of the run's folder `name`: swapped where local, file by file where remote."""

@@ -28,6 +28,7 @@ from rich.text import Text
 from longhop.claims import Running
 from longhop.funnel import FunnelRow, over_kinds
 from longhop.run import StageState
+from longhop.spending import Spent
 from longhop.watch import View, Watch, duration
 
 __all__ = ["following", "funnel_table", "reasons", "running_table", "stage_table"]
@@ -174,10 +175,10 @@ class _Follower:
 
 def _picture(view: View, out: str, seconds: float) -> Group:
     built, parts = view.parts
-    left = f", about {duration(view.seconds_left)} left" if view.seconds_left else ""
+    said = ", ".join([duration(seconds), *view.ends(), *view.costs()])
     head = Table.grid(padding=(0, 2))
     bar = ProgressBar(total=parts or 1, completed=built if parts else 0, width=30)
-    head.add_row(Text(f"{view.name} in {out}: {duration(seconds)}{left}", style="bold"), bar)
+    head.add_row(Text(f"{view.name} in {out}: {said}", style="bold"), bar)
     shown: list[RenderableType] = ["", head, stage_table(view.stages)]
     if view.running:
         shown += ["", running_table(view)]
@@ -241,5 +242,6 @@ def _running_row(view: View, part: Running) -> tuple[str, ...]:
     since = duration(view.now - part.since)
     left = f"{part.left_out:,}" if part.left_out else ""
     answers = f"{part.answers:,}" if part.answers else ""
-    cached = f"{part.cached_tokens / part.prompt_tokens:.0%}" if part.prompt_tokens else ""
+    spent = sum(part.spent.values(), Spent())
+    cached = f"{spent.cached_tokens / spent.prompt_tokens:.0%}" if spent.prompt_tokens else ""
     return part.stage, f"{part.part}", done, left, answers, f"{view.speed(part):,.0f}", cached, since, part.holder

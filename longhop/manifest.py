@@ -1,4 +1,4 @@
-"""run.json: what a run is of. The recipe as resolved, the frozen listing of its sources, fingerprints, and its growth.
+"""run.json: what a run is of. The recipe as resolved, names of the frozen listing, fingerprints, and its growth.
 
     >>> manifest, notes = begin(RunFolder("runs/sample"), recipe)
     >>> manifest.fingerprints["traces"]
@@ -13,7 +13,6 @@ run.json: the front task, before any other task begins.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
@@ -21,39 +20,19 @@ import msgspec
 
 from longhop.checks.novelty import EvaluationSets
 from longhop.errors import SourceError, StorageError
-from longhop.fingerprints import STAGES, fingerprints
+from longhop.excluded_index import excluded_text
+from longhop.fingerprints import fingerprints
+from longhop.listing import listed_anew, start_again
 from longhop.prompting import load_prompts
 from longhop.recipe import Recipe
-from longhop.records import Rejection
-from longhop.sources import SourceItem, list_source
 from longhop.sources.excluded import read_excluded
-from longhop.stages.overlap import ExcludedText
 from longhop.storage import RunFolder
 from longhop.tokens import load_tokenizer
 
-__all__ = ["ListingPart", "Manifest", "PlanStep", "begin", "load"]
+__all__ = ["Manifest", "PlanStep", "begin", "load"]
 
 NAME = "run.json"
-_PART_BYTES = 32 * 1024**2
-_PART_ITEMS = 200
-_NO_LABELS: dict[str, Any] = {
-    "kind": "",
-    "license": None,
-    "title": None,
-    "author": None,
-    "year": None,
-    "language": None,
-    "license_column": None,
-}
-"""What a recipe says of a source's items, which changes no text."""
 _PACKAGES = ("longhop", "datasets", "huggingface_hub", "luigi", "polars", "pyarrow", "rapidfuzz", "rensa", "tokenizers")
-
-
-class ListingPart(msgspec.Struct, frozen=True, kw_only=True):
-    """What one part of the documents is read from, and what was left out while listing."""
-
-    items: list[SourceItem]
-    left_out: list[Rejection]
 
 
 class PlanStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +63,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """First and last + 1 of the listing's parts that each step added."""
     history: dict[str, list[PlanStep]]
     """Steps of planning, by the fingerprint of `context_plan`."""
-    listing: list[ListingPart]
+    listing: list[str]
+    """Names of the listing's parts (`longhop.listing`), which only those read who read documents."""
 
     @property
     def steps(self) -> list[PlanStep]:
@@ -114,7 +94,7 @@ def load(folder: RunFolder) -> Manifest:
 
 
 _last_read: tuple[str, Manifest] | None = None
-"""What the file said last, by its stamp: every part reads it, and with many documents it is large."""
+"""What the file said last, by its stamp: every part reads it."""
 
 
 def _read(folder: RunFolder) -> Manifest | None:
@@ -122,7 +102,7 @@ def _read(folder: RunFolder) -> Manifest | None:
     stamp = f"{folder.url_of(NAME)} {folder.stamp(NAME)}"
     if _last_read is not None and _last_read[0] == stamp:
         return _last_read[1]
-    data = folder.read_json(NAME, f"restore it from a copy, or {_start_again()}")
+    data = folder.read_json(NAME, f"restore it from a copy, or {start_again()}")
     if data is None:
         return None
     try:
@@ -133,11 +113,6 @@ def _read(folder: RunFolder) -> Manifest | None:
         ) from error
     _last_read = (stamp, manifest)
     return manifest
-
-
-def _start_again() -> str:
-    stages = ", ".join(f"{stage}/" for stage in STAGES if stage != "dataset")
-    return f"delete {stages} and it, and build again: completions are kept elsewhere, none is asked for again"
 
 
 def begin(folder: RunFolder, recipe: Recipe, now: str, *, refresh: bool = False) -> tuple[Manifest, list[str]]:
@@ -162,7 +137,7 @@ def begin(folder: RunFolder, recipe: Recipe, now: str, *, refresh: bool = False)
         # Their numbers mean something in the listing and the plan that stood there, and in no other.
         raise StorageError(
             f"{folder.url_of(NAME)}: is missing, and parts of its run are there; restore it from a copy, "
-            f"or {_start_again()}"
+            f"or {start_again()}"
         )
     if old is not None and old.name != recipe.name:
         raise StorageError(
@@ -178,16 +153,17 @@ def begin(folder: RunFolder, recipe: Recipe, now: str, *, refresh: bool = False)
         recipe,
         load_tokenizer(recipe.tokenizer).fingerprint,
         prompts.hashes,
-        ExcludedText(read_excluded(recipe.documents.exclude)).fingerprint,
-        EvaluationSets(read_excluded(recipe.checks.exclude, "checks.exclude")).fingerprint,
+        excluded_text(recipe.documents).fingerprint,
+        EvaluationSets(text for _, text in read_excluded(recipe.checks.exclude, "checks.exclude")).fingerprint,
     )
     notes: list[str] = []
     listing, growth = (list(old.listing), list(old.growth)) if old else ([], [])
     if old is None or refresh:
         first = len(listing)
-        listing, added = _listed_anew(recipe, listing, notes)
-        if added:
-            growth.append((first, first + added))
+        listing, said = listed_anew(folder, recipe, listing)
+        notes += said
+        if len(listing) > first:
+            growth.append((first, len(listing)))
     history = dict(old.history) if old else {}
     steps = _planned(folder, made, history.get(made["context_plan"], []))
     history[made["context_plan"]] = _grown(steps, recipe, len(growth), notes)
@@ -206,74 +182,6 @@ def begin(folder: RunFolder, recipe: Recipe, now: str, *, refresh: bool = False)
     if manifest != old:
         folder.write_json(NAME, manifest)
     return manifest, notes
-
-
-def _identity(item: SourceItem) -> SourceItem:
-    """An item without the place where it lies, and without its labels: neither makes another document of it."""
-    return msgspec.structs.replace(item, location="", root="", commit=None, **_NO_LABELS)
-
-
-def _placed(item: SourceItem, present: dict[SourceItem, SourceItem]) -> SourceItem:
-    """An item that is listed, where it lies now."""
-    now = present.get(_identity(item), item)
-    return msgspec.structs.replace(item, location=now.location, root=now.root, commit=now.commit)
-
-
-def _listed_anew(recipe: Recipe, listing: list[ListingPart], notes: list[str]) -> tuple[list[ListingPart], int]:
-    """The listing with the places where its items lie now, parts of new items behind it; how many those are."""
-    entries = [entry for source in recipe.sources for entry in list_source(source)]
-    present = {_identity(entry): entry for entry in reversed(entries) if isinstance(entry, SourceItem)}
-    known = {_identity(item) for part in listing for item in part.items}
-    said = {rejection for part in listing for rejection in part.left_out}
-    kept = [msgspec.structs.replace(part, items=[_placed(item, present) for item in part.items]) for part in listing]
-    added = list(_parts_of(entries, known, said))
-    if listing:
-        names, listed = {item.path for item in known}, {item.path for item in present}
-        new = [item for part in added for item in part.items]
-        changed = sum(item.path in names for item in new)
-        vanished = sum(item.path not in listed for item in known)
-        notes.append(
-            f"sources listed anew: {len(new) - changed} new, {changed} changed (taken as new documents), "
-            f"{vanished} vanished (they stay in the run)"
-        )
-        labels = _labels_that_differ(listing, present)
-        if labels:
-            notes.append(
-                f"{' and '.join(labels)} of some sources differ from what this run was begun with, and stay as they "
-                "were: documents and contexts have them already. Build into another folder to change them"
-            )
-    return kept + added, len(added)
-
-
-def _labels_that_differ(listing: list[ListingPart], present: dict[SourceItem, SourceItem]) -> list[str]:
-    pairs = [(item, present.get(_identity(item), item)) for part in listing for item in part.items]
-    return [label for label in _NO_LABELS if any(getattr(old, label) != getattr(new, label) for old, new in pairs)]
-
-
-def _parts_of(
-    entries: list[SourceItem | Rejection], known: set[SourceItem], said: set[Rejection]
-) -> Iterator[ListingPart]:
-    """Items that are not known yet, in parts that one task reads in reasonable time."""
-    taken = set(known)
-    items: list[SourceItem] = []
-    left_out: list[Rejection] = []
-    size = 0
-    for entry in entries:
-        if isinstance(entry, Rejection):
-            if entry not in said:
-                left_out.append(entry)
-            continue
-        identity = _identity(entry)
-        if identity in taken:
-            continue
-        taken.add(identity)
-        if items and (len(items) >= _PART_ITEMS or size + entry.size > _PART_BYTES):
-            yield ListingPart(items=items, left_out=left_out)
-            items, left_out, size = [], [], 0
-        items.append(entry)
-        size += entry.size
-    if items or left_out:
-        yield ListingPart(items=items, left_out=left_out)
 
 
 def _planned(folder: RunFolder, made: dict[str, str], steps: list[PlanStep]) -> list[PlanStep]:

@@ -162,7 +162,7 @@ def _measured(
     replays = {
         asks: Replay(recipe.engines[role], role, prompts, store, count) for asks, role in roles_of(recipe).items()
     }
-    sets = EvaluationSets(read_excluded(recipe.checks.exclude, "checks.exclude"))
+    sets = EvaluationSets(text for _, text in read_excluded(recipe.checks.exclude, "checks.exclude"))
     found: list[MeasuredContext] = []
     skipped = 0
     for context in chosen:

@@ -19,6 +19,7 @@ import msgspec
 from longhop.claims import Running
 from longhop.engines import Completion
 from longhop.records import Record, Rejection
+from longhop.spending import Spending, Spent
 
 __all__ = ["Progress", "Pulse"]
 
@@ -32,7 +33,8 @@ class Progress:
         self.expected: int | None = None
         """Rows and rejections in all, where that is known."""
         self._done = self._left_out = self._answers = self._tokens = 0
-        self._prompt_tokens = self._cached_tokens = 0
+        self.spent: Spending = {}
+        """What engines were asked for the part, by role; begun with what earlier processes spent."""
 
     def counted(self, items: Iterable[Record], *, tokens: bool = False) -> Iterator[Record]:
         """The same items, counted as they pass; with their own tokens in stages that ask no engine."""
@@ -43,12 +45,11 @@ class Progress:
                 self._tokens += getattr(item, "n_tokens", 0)
             yield item
 
-    def answered(self, completion: Completion) -> None:
-        """An engine gave some samples."""
+    def answered(self, role: str, completion: Completion) -> None:
+        """The engine of a role gave some samples."""
         self._answers += len(completion.choices)
         self._tokens += sum(choice.n_tokens for choice in completion.choices)
-        self._prompt_tokens += completion.usage.prompt_tokens
-        self._cached_tokens += completion.usage.cached_tokens
+        self.spent[role] = self.spent.get(role, Spent()).plus(completion.usage)
 
     def of(self, part: Running) -> Running:
         """How far the part is now."""
@@ -59,8 +60,7 @@ class Progress:
             left_out=self._left_out,
             answers=self._answers,
             tokens=self._tokens,
-            prompt_tokens=self._prompt_tokens,
-            cached_tokens=self._cached_tokens,
+            spent=dict(self.spent),
         )
 
 

@@ -1,7 +1,7 @@
 r"""Quotes in their place: where a document of a context says what is quoted.
 
     >>> locate(context, document, 'the "well-known" pilot')  # the text has: the “well-\nknown”  pilot
-    Evidence(document_id='pilot', quote='the "well-known" pilot', start=120, end=143, score=0.99)
+    Evidence(document_id='pilot', quote='the "well-known" pilot', start=120, end=143, score=0.99, depth=0.04)
 
 A quote is looked for as it stands first. Then only around the places that share its rarest pieces of words, since
 alignment over a whole book is slow and finds chance likeness: there without regard to typography
@@ -48,14 +48,16 @@ def locate(context: Context, document: ContextDocument, quote: str) -> Evidence:
     Returns:
         `start` and `end` are offsets in `context.text`, at the ends of whole words; `score` is 1 where the text has
         the quote character by character, `NEARLY` where quotation marks, dashes, spaces, line breaks, hyphenation or
-        accents differ, else the likeness, and 0 where nothing is like it.
+        accents differ, else the likeness, and 0 where nothing is like it. `depth` is where in the text that is, and
+        null where nothing is.
     """
     text = context.text
     found = _exactly(text, quote, document.start, document.end) if quote.strip() else None
     if found is None:
         found = _likest(text, document, quote) if quote.strip() else None
     start, end, score = found or (document.start, document.start, 0.0)
-    return Evidence(document_id=document.document_id, quote=quote, start=start, end=end, score=score)
+    depth = round((start + end) / 2 / len(text), 6) if found else None
+    return Evidence(document_id=document.document_id, quote=quote, start=start, end=end, score=score, depth=depth)
 
 
 def _exactly(text: str, quote: str, first: int, last: int) -> tuple[int, int, float] | None:

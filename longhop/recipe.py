@@ -22,8 +22,10 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PrivateAttr,
+    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -32,9 +34,10 @@ from pydantic import (
 
 from longhop.errors import Problem, RecipeError
 from longhop.kinds import LOOKS
+from longhop.mixtures import counted
 from longhop.recipe_file import override, plain, read_yaml, shortened
 from longhop.recipe_problems import problems_of
-from longhop.recipe_whole import absolute, across, parse_tokens, same_key
+from longhop.recipe_whole import TRACE_TOKENS, absolute, across, parse_tokens, same_key, with_room
 
 __all__ = [
     "ChecksConfig",
@@ -42,7 +45,10 @@ __all__ = [
     "DatasetConfig",
     "DocumentsConfig",
     "EngineConfig",
+    "Excluded",
     "Licenses",
+    "QualityConfig",
+    "QualityRules",
     "QuestionsConfig",
     "Recipe",
     "ScoringConfig",
@@ -73,6 +79,7 @@ Tokens = Annotated[int, BeforeValidator(parse_tokens), Field(le=2**40)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Text = Annotated[str, Field(min_length=1)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 Variable = Annotated[str, AfterValidator(_variable)]
 Address = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(?:/[^\s?#]*)?$")]
 """Of a server; no user, password or query, since those are secrets, and recipes are published."""
@@ -146,6 +153,63 @@ class Splits(Config):
         return self
 
 
+class Excluded(Config):
+    """A file of texts that are measured on, and where in it they stand: an entry of `documents.exclude`."""
+
+    path: Text
+    """A file, or a pattern such as `benchmarks/*.jsonl`."""
+    columns: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Columns (fields) of a table whose texts count, with all texts within them; null: all columns."""
+    format: Literal["text", "jsonl", "json", "csv", "tsv", "parquet"] | None = None
+    """Null: by the file's name."""
+
+
+def _form(value: object) -> str:
+    return "[mapping]" if isinstance(value, (Mapping, Excluded)) else "[path]"
+
+
+ExcludedFile = Annotated[
+    Annotated[Text, Tag("[path]")] | Annotated[Excluded, Tag("[mapping]")],
+    Discriminator(_form),
+]
+"""A path alone, or with what else there is to say of the file."""
+
+
+class QualityRules(Config):
+    """Bounds of what a text must look like; `longhop.stages.quality` says how it is measured. Null: no bound."""
+
+    min_letters: Share | None = 0.35
+    """Share of letters among the characters that are no blanks."""
+    min_words: Share | None = 0.5
+    """Share of what stands between blanks that has two letters side by side, or one that is not ASCII."""
+    max_unbroken: Share | None = 0.5
+    """Share of characters in runs of 60 and more ASCII characters without a blank."""
+    max_repeated_lines: Share | None = 0.6
+    """Share of the characters that stand in lines which stood before."""
+    min_compressed: Share | None = 0.15
+    """Size after compression over size before: what is left of a text that says one thing again and again."""
+    min_line_chars: float | None = Field(3.0, ge=0)
+    """Characters of a line, on average over those that are not empty."""
+    max_line_chars: float | None = Field(None, gt=0)
+
+
+class CodeRules(QualityRules):
+    """The same for code, which repeats itself more, and has few letters and no endless lines."""
+
+    min_letters: Share | None = 0.2
+    min_words: Share | None = None
+    max_repeated_lines: Share | None = 0.9
+    min_compressed: Share | None = 0.05
+    max_line_chars: float | None = Field(500.0, gt=0)
+
+
+class QualityConfig(Config):
+    """Rules by kind: `code` has its own, all other kinds are prose; null: no rules."""
+
+    prose: QualityRules | None = QualityRules()
+    code: CodeRules | None = CodeRules()
+
+
 class DocumentsConfig(Config):
     """Which documents take part."""
 
@@ -153,11 +217,19 @@ class DocumentsConfig(Config):
     max_tokens: Tokens = Field(4_000_000, ge=1)
     """Longer documents are left out."""
     near_duplicate: float | None = Field(0.8, gt=0, le=1)
-    """Jaccard similarity of word shingles from which two documents count as the same; null: not looked for."""
+    """Share of the shorter of two documents that stands in the longer too, by runs of three words, from which they
+    count as the same; null: not looked for."""
     splits: Splits = Splits()
     licenses: Licenses | None = None
-    exclude: list[Text] = []
-    """Files (plain text, or JSONL with any string fields) that no document may share a 13-gram of words with."""
+    languages: Annotated[list[Language], Field(min_length=1)] | None = None
+    """Languages of documents that are taken, as codes such as `en`; null: all."""
+    quality: QualityConfig | None = QualityConfig()
+    """What a text must look like; null: no rules."""
+    exclude: list[ExcludedFile] = []
+    """Files of texts that no document may overlap: a path each, or a mapping with the columns that count."""
+    exclude_share: Share = 0.1
+    """Share of the runs of 13 words of the shorter of two, a document and an excluded text, that both have, from which
+    they overlap; 0: one run is enough."""
 
     @field_validator("max_tokens")
     @classmethod
@@ -171,16 +243,38 @@ class ContextsConfig(Config):
     """Which contexts are made of the documents."""
 
     lengths: dict[Annotated[Tokens, Field(ge=64)], Annotated[int, Field(ge=1)]] = Field(min_length=1)
-    """Target length in tokens: how many contexts."""
+    """Target length in tokens: how many contexts.
+
+    A recipe may give shares instead, with `count: 1000` (of the contexts) or `tokens: 50m` (of their tokens) beside
+    them; those are counted out when it is read (`longhop/mixtures.py`).
+    """
     room: Tokens = Field(0, ge=0)
+    """Tokens to leave free under every length. `example` stands for what whole examples need beside their context, so
+    that each fits a window of exactly that length: the longest answer, prompt, question and chat markup."""
     reuse: int = Field(1, ge=1)
     """In how many contexts a document may stand."""
     group: Literal["related", "random", "kind"] = "related"
     related_share: Share = 0.5
+    kinds: dict[Name, Annotated[float, Field(gt=0, le=1)]] | None = None
+    """Share of each context's tokens by kind of document, met as far as there are documents; null: as it comes."""
+    parts_together: bool = False
+    """Whether several parts of a long document may stand in one context."""
+    order: Literal["spread", "shuffled", "related_first", "related_last"] = "spread"
+    """Where in a context its related documents stand, in which evidence will mostly lie: evenly over all depths, as
+    chance will have it, before the others, or behind them."""
     allow_fewer: bool = False
     """Take what the corpus can fill where it cannot fill all."""
     part_size: int = Field(100, ge=1)
     part_tokens: Tokens = Field(16 * 1024**2, ge=1)
+
+    @field_validator("kinds")
+    @classmethod
+    def _sum(cls, kinds: dict[str, float] | None, info: ValidationInfo) -> dict[str, float] | None:
+        if kinds is not None and info.data.get("group") == "kind":
+            raise ValueError("no shares of kinds with `group: kind`, whose contexts are of one kind each")
+        if kinds is not None and abs(sum(kinds.values()) - 1) > 1e-6:
+            raise ValueError("shares of kinds that sum to 1")
+        return kinds
 
 
 class QuestionsConfig(Config):
@@ -222,7 +316,7 @@ class ChecksConfig(Config):
     engine: str = "reader"
     skip: list[Annotated[str, AfterValidator(_look)]] = []
     """Names of checks to leave out, of those that look and ask nobody."""
-    exclude: list[Text] = []
+    exclude: list[ExcludedFile] = []
     """Files as in `documents.exclude`: evaluation sets that no question may share 13 words in a row, or all, with."""
     evidence: Share = 0.9
     """Least similarity of a quote and the passage it names."""
@@ -245,6 +339,12 @@ class ChecksConfig(Config):
     budget: Tokens = Field(8192, ge=256)
     """Tokens of a document that a check shows the reader at most; in short contexts less."""
 
+    @property
+    def ask_reader(self) -> bool:
+        """Whether any check asks the reader something."""
+        more = (self.all_but_one, self.bridge_masked, self.sub_questions, self.unique)
+        return any([self.closed_book, self.single_document, self.answerable, *more])
+
 
 class TracesConfig(Config):
     """How attempts at questions are sampled."""
@@ -253,7 +353,7 @@ class TracesConfig(Config):
     samples: int = Field(8, ge=1, le=256)
     temperature: float | None = Field(1.0, ge=0)
     top_p: float | None = Field(0.95, gt=0, le=1)
-    max_tokens: Tokens = Field(16 * 1024, ge=1)
+    max_tokens: Tokens = Field(TRACE_TOKENS, ge=1)
     reasoning: Literal["native", "prompted"] = "native"
 
 
@@ -336,7 +436,16 @@ class DatasetConfig(Config):
     license: str = "other"
     hub: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
     private: bool = True
+    licenses_checked: bool = False
+    """Whether somebody who knows has looked at the documents' licences: a push does not refuse for them."""
     examples: int | None = Field(None, ge=1)
+    """How many are taken, balanced over lengths and kinds; null: all."""
+    format: Literal["messages", "prompt_completion"] = "messages"
+    """Of the examples: one conversation, or what was asked apart from what is to be learnt."""
+    reasoning: Literal["think", "field"] = "think"
+    """Reasoning between think tags within the answer, or as the message's field `reasoning_content`."""
+    configurations: list[Literal["preference", "rl"]] = []
+    """Further ones: pairs of a right and a wrong trace; prompts with reference answers."""
 
 
 class Recipe(Config):
@@ -413,9 +522,10 @@ class Recipe(Config):
             raise RecipeError(where, [Problem("recipe", shortened(data), expected)])
         values, problems = plain(data)
         values, more = override(values, overrides, same_key)
-        problems = [*found, *problems, *more, *across(values)]
+        values, shares = counted(values)
+        problems = [*found, *problems, *more, *shares, *across(values)]
         try:
-            recipe = cls.model_validate(absolute(values, base))
+            recipe = cls.model_validate(with_room(absolute(values, base)))
         except ValidationError as error:
             problems = problems_of(error, cls) + problems
         if problems:

@@ -47,8 +47,11 @@ _EXPECTED = {
 _FORMS = {
     r"^[A-Za-z0-9][A-Za-z0-9._-]*$": "letters, digits, `.`, `_` and `-`, a letter or digit first",
     r"^https?://[^\s/@?#]+(?:/[^\s?#]*)?$": "an address such as http://host:8000/v1, with no key or user in it",
+    r"^[a-z]{2,3}$": "a code of two or three small letters, such as en or de",
     r"^[\w.-]+/[\w.-]+$": "a repository of the Hub such as owner/name",
 }
+_NO_KEYS = {"[key]", "[path]", "[mapping]"}
+"""Parts of pydantic's paths that say which of several forms was looked at."""
 _SECRET = {"key_env", "headers_env"}
 
 
@@ -58,7 +61,7 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
-    loc = tuple(part for part in detail["loc"] if part != "[key]")
+    loc = tuple(part for part in detail["loc"] if part not in _NO_KEYS)
     kind = detail["type"]
     if kind == "extra_forbidden":
         return Problem(_path(loc, model), "an unknown key", _known(loc, model))
@@ -110,12 +113,17 @@ def _types(loc: tuple[str | int, ...], model: type[BaseModel]) -> Iterator[Any]:
 
 
 def _bare(annotation: Any) -> Any:
-    """A type without `Annotated` and without `| None`."""
+    """A type without `Annotated` and without `| None`; the mapping, of what may be a text or a mapping."""
     if hasattr(annotation, "__metadata__"):
         return _bare(annotation.__origin__)
     inner = [own for own in get_args(annotation) if own is not type(None)]
-    if get_origin(annotation) not in {list, dict} and len(inner) == 1 and type(None) in get_args(annotation):
+    if get_origin(annotation) in {list, dict}:
+        return annotation
+    if len(inner) == 1 and type(None) in get_args(annotation):
         return _bare(inner[0])
+    models = [own for own in map(_bare, inner) if isinstance(own, type) and issubclass(own, BaseModel)]
+    if len(models) == 1:
+        return models[0]
     return annotation
 
 

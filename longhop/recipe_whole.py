@@ -22,7 +22,18 @@ from longhop.errors import Problem
 from longhop.kinds import KINDS, LEXICAL_KINDS
 from longhop.recipe_file import key_path, shortened
 
-__all__ = ["ROLES", "absolute", "across", "parse_tokens", "same_key"]
+__all__ = ["AROUND_TOKENS", "ROLES", "TRACE_TOKENS", "absolute", "across", "parse_tokens", "same_key", "with_room"]
+
+AROUND_TOKENS = 2048
+"""What stands around a context and an answer, at most: prompt, question, and the chat markup of the model.
+
+The prompts take some 170 tokens, a question up to a few hundred. Templates add 12 (Gemma 3) to 15 (Qwen3) for the three
+messages of an example; those of some large models add a text of their own before the system's, of several hundred.
+"""
+TRACE_TOKENS = 16_384
+"""`traces.max_tokens` where a recipe does not say it."""
+EXAMPLE = "example"
+"""As `contexts.room`: that whole examples are no longer than the lengths asked for."""
 
 ROLES = (
     ("questions", "engine", "writer"),
@@ -37,7 +48,9 @@ _PATHS: tuple[tuple[str | None, ...], ...] = (
     ("prompts",),
     ("sources", None, "path"),
     ("documents", "exclude", None),
+    ("documents", "exclude", None, "path"),
     ("checks", "exclude", None),
+    ("checks", "exclude", None, "path"),
     ("engines", None, "tokenizer"),
 )
 """Where paths stand; None is any key of a mapping, any place of a list."""
@@ -139,12 +152,38 @@ def _lengths(values: Mapping[str, Any]) -> Iterator[Problem]:
             given = f"the same length as {lengths[tokens]}"
             yield Problem(key_path(("contexts", "lengths", str(key))), given, "every length once")
         lengths[tokens] = key
+    given = contexts.get("room", 0)
     try:
-        room = parse_tokens(contexts.get("room", 0))
+        room = _of_example(values) if given == EXAMPLE else parse_tokens(given)
     except ValueError:
         return
     if lengths and room >= min(lengths):
-        yield Problem("contexts.room", str(room), f"less than the smallest length, {min(lengths)}")
+        said = f"{given}, which is {room:,} tokens here" if given == EXAMPLE else str(room)
+        yield Problem("contexts.room", said, f"less than the smallest length, {min(lengths)}")
+
+
+def with_room(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with the tokens that `contexts.room: example` stands for: what whole examples need beside contexts."""
+    contexts = values.get("contexts")
+    if not isinstance(contexts, dict) or contexts.get("room") != EXAMPLE:
+        return values
+    try:
+        return {**values, "contexts": {**contexts, "room": _of_example(values)}}
+    except ValueError:  # told of where it stands
+        return {**values, "contexts": {**contexts, "room": 0}}
+
+
+def _of_example(values: Mapping[str, Any]) -> int:
+    """Tokens of the longest answer and of all that stands around it; an engine's own limit goes first."""
+    traces, engines = (_mapping(values, key) for key in ("traces", "engines"))
+    own = _mapping(_mapping(engines, traces.get("engine", "reader")), "sampling")
+    longest = own.get("max_tokens") or own.get("max_completion_tokens") or traces.get("max_tokens", TRACE_TOKENS)
+    return parse_tokens(longest) + AROUND_TOKENS
+
+
+def _mapping(values: Mapping[str, Any], key: object) -> Mapping[Any, Any]:
+    found = values.get(key) if isinstance(key, str) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _homes(values: Mapping[str, Any]) -> Iterator[Problem]:

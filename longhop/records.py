@@ -123,6 +123,10 @@ class Document(Record, frozen=True, kw_only=True):
     """MinHash of the text's word shingles, for near-duplicates."""
     terms: list[Term]
     """What the document is about, for relatedness."""
+    names: list[str] = []
+    """What others may call it: its title, arXiv id, DOI, modules."""
+    mentions: list[str] = []
+    """What it names, or may name, in the forms of `names`."""
 
 
 class Plan(Record, frozen=True, kw_only=True):
@@ -142,6 +146,8 @@ class Piece(Record, frozen=True, kw_only=True):
     start: int
     end: int
     n_tokens: int
+    related: bool = False
+    """Whether it was taken for being related, and not to fill the context."""
 
 
 class ContextPlan(Record, frozen=True, kw_only=True):
@@ -188,6 +194,8 @@ class Evidence(Record, frozen=True, kw_only=True):
     end: int
     score: float
     """Similarity of quote and passage, 0 to 1; 1 is verbatim."""
+    depth: float | None = None
+    """Where in the context its middle lies, from 0, the beginning, to 1; null where it was not found."""
 
 
 class Step(Record, frozen=True, kw_only=True):
@@ -337,7 +345,7 @@ _CONTEXT_DOCUMENT = _struct(
     end=_INT,
     n_tokens=_INT,
 )
-_EVIDENCE = _struct(document_id=_STRING, quote=_TEXT, start=_INT, end=_INT, score=_FLOAT)
+_EVIDENCE = _struct(document_id=_STRING, quote=_TEXT, start=_INT, end=_INT, score=_FLOAT, depth=_FLOAT)
 _STEP = _struct(question=_TEXT, answer=_TEXT, evidence=pa.list_(_INT), uses=pa.list_(_INT))
 
 _SCHEMAS: dict[type[Record], dict[str, pa.DataType]] = {
@@ -357,6 +365,8 @@ _SCHEMAS: dict[type[Record], dict[str, pa.DataType]] = {
         cuts=pa.list_(_struct(offset=_INT, tokens=_INT, level=_STRING)),
         signature=pa.list_(pa.uint64()),
         terms=pa.list_(_struct(term=_STRING, count=_INT)),
+        names=pa.list_(_STRING),
+        mentions=pa.list_(_STRING),
     ),
     Plan: dict(document_id=_STRING, part=_INT, row_group=_INT, duplicate_of=_STRING, split=_STRING),
     ContextPlan: dict(
@@ -364,7 +374,7 @@ _SCHEMAS: dict[type[Record], dict[str, pa.DataType]] = {
         split=_STRING,
         target_tokens=_INT,
         part=_INT,
-        pieces=pa.list_(_struct(document_id=_STRING, start=_INT, end=_INT, n_tokens=_INT)),
+        pieces=pa.list_(_struct(document_id=_STRING, start=_INT, end=_INT, n_tokens=_INT, related=_BOOL)),
     ),
     Context: dict(
         context_id=_STRING,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import glob
 from collections import Counter
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +19,7 @@ import polars as pl
 from longhop.errors import PublishError, StorageError
 from longhop.fingerprints import STAGES
 from longhop.manifest import Manifest, load
+from longhop.prompting import load_prompts
 from longhop.publish.upload import push
 from longhop.recipe import Recipe
 from longhop.records import (
@@ -32,6 +34,7 @@ from longhop.records import (
     Verdict,
     schema_of,
 )
+from longhop.spending import Spending, together
 from longhop.storage import PartCounts, RunFolder
 
 if TYPE_CHECKING:
@@ -54,6 +57,8 @@ class StageState(msgspec.Struct, frozen=True, kw_only=True):
     rejections: dict[str, int]
     """Rejections by reason, the most frequent first."""
     seconds: float
+    spent: Spending
+    """What engines were asked for the parts that are complete, by role."""
 
 
 class Run:
@@ -135,25 +140,100 @@ class Run:
         """
         import datasets  # noqa: PLC0415 - takes seconds to import, and few need it
 
-        files = {
-            path.rpartition("/")[2].partition("-")[0]: glob.escape(path)  # a pattern to `datasets`
-            for path in self.folder.files("dataset/data/default/*.parquet")
-        }
+        files: dict[str, list[str]] = {}
+        for path in sorted(self.folder.files("dataset/data/default/*.parquet")):
+            files.setdefault(path.rpartition("/")[2].partition("-")[0], []).append(glob.escape(path))  # are patterns
         if not files:
             raise PublishError(f"{self.folder.url}: no dataset with examples here; build the run to its end first")
         loaded = datasets.load_dataset("parquet", data_files=files)
         assert isinstance(loaded, datasets.DatasetDict)
         return loaded
 
-    def push_to_hub(self, repo: str, *, private: bool = True, revision: str | None = None) -> str:
-        """Upload the dataset in one commit; gives the commit's address.
+    def write_dataset(self) -> str:
+        """Write the dataset folder of the parts that are finished, whatever the others lack; gives its address.
+
+        For when one part keeps failing, or the deadline is there. The card says what is missing, `push_to_hub` takes
+        the folder as it is, and the next build that comes to its end replaces it.
 
         Raises:
-            PublishError: Nothing to upload, no access, or no connection.
+            PublishError: No part is finished.
+            StorageError: The prompts are others than those that the run was built with, or a table is damaged.
         """
-        if not self.folder.is_local:
-            raise PublishError(f"{self.folder.url}: only a local run folder can be uploaded")
-        return push(self.folder.local_path / "dataset", repo, private=private, revision=revision)
+        from longhop.publish.folder import TABLES, write_dataset  # noqa: PLC0415 - it draws, and few need that
+
+        manifest, of = self._manifest, self._parts("examples")
+        finished = sorted(set.intersection(*(set(self._built(stage)) for stage in TABLES)))
+        if of is None or not finished:
+            raise PublishError(f"{self.folder.url}: no part is finished yet, so there is nothing to make a dataset of")
+        prompts = load_prompts(self.recipe.prompts)
+        if prompts.hashes != manifest.prompts:
+            raise StorageError(f"{self.folder.url}: prompts have changed since this run was built; build again")
+        with self.folder.claim("dataset", manifest.fingerprints["dataset"], of):
+            write_dataset(self, manifest, prompts, finished, of)
+        self.report()
+        return self.folder.url_of("dataset")
+
+    def lacking(self) -> list[str]:
+        """What the dataset folder lacks of what was asked for: parts, examples; a sentence each."""
+        current = self.folder.read_json("published/current.json") or {}
+        mine = current.get("fingerprint") == self._manifest.fingerprints["dataset"]
+        return list(current.get("lacking", ())) if mine else []
+
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        private: bool = True,
+        revision: str | None = None,
+        overwrite: bool = False,
+        licenses_checked: bool | None = None,
+    ) -> str:
+        """Upload the dataset in one commit; gives the commit's address. Called again, it goes on with what is missing.
+
+        Args:
+            repo: `owner/name`.
+            private: Whether a repository that is made is private; an existing public one is refused then.
+            revision: Branch to commit to, made where it does not exist; the main one where None.
+            overwrite: Replace also what others put there or changed, where it stands in the way.
+            licenses_checked: Push whatever the documents' licences say; as the recipe says where None.
+
+        Raises:
+            PublishError: Nothing to upload, licences or a schema that forbid it, no access, other content in the
+                repository, or no connection.
+            StorageError: A remote run does not fit on this machine's disk, where it is copied to.
+        """
+        self._check_whole_dataset()
+        if licenses_checked is None:
+            licenses_checked = self.recipe.dataset.licenses_checked
+        with self.folder.scratch("push") if not self.folder.is_local else nullcontext() as scratch:
+            folder = self.folder.local_path / "dataset" if scratch is None else scratch
+            if scratch is not None:
+                self.folder.fetch_folder("dataset", scratch)
+            return push(
+                folder,
+                repo,
+                private=private,
+                revision=revision,
+                overwrite=overwrite,
+                licenses_checked=licenses_checked,
+            )
+
+    def _check_whole_dataset(self) -> None:
+        """Refuse a dataset folder that was being written when a build ended, or that lost a file since."""
+        current = self.folder.read_json("published/current.json")
+        sizes = self.folder.sizes("dataset")
+        if not isinstance(current, dict) or not sizes:
+            raise PublishError(f"{self.folder.url}: no dataset here; build the run to its end first")
+        # People mend the card by hand, and put files beside it.
+        wrong = [
+            name
+            for name, size in current.get("files", {}).items()
+            if name not in sizes or (name != "README.md" and sizes[name] != size)
+        ]
+        if wrong:
+            raise PublishError(
+                f"{self.folder.url_of('dataset')}: {wrong[0]} is not what was built; build again, which writes it anew"
+            )
 
     def report(self) -> str:
         """Write report.html into the run's folder, over all that is there so far; gives its address.
@@ -193,6 +273,8 @@ class Run:
                 rejected = self.folder.read_rejections("published", self._manifest.fingerprints[stage], part)
                 rejections.update(rejection.reason for rejection in rejected)
                 rows = self._state("examples").rows - len(rejected)
+                if (current := self.folder.read_json("published/current.json") or {}).get("missing"):
+                    rows = current["examples"]  # parts may have been finished since
         for part in built if stage != "dataset" else []:
             found = self._counts_of(stage, part)
             if found is not None:
@@ -207,6 +289,7 @@ class Run:
             accepted=sum(count.accepted or 0 for count in counts) if questions else None,
             rejections=dict(rejections.most_common()),
             seconds=round(sum(count.seconds for count in counts), 1),
+            spent=together(count.spent for count in counts),
         )
 
     def _counts_of(self, stage: str, part: int) -> PartCounts | None:

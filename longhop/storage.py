@@ -3,6 +3,7 @@
     <out>/<stage>/<fingerprint>/part-00000.parquet
     <out>/<stage>/<fingerprint>/rejections-00000.parquet
     <out>/<stage>/<fingerprint>/part-00000.json          counts, seconds, tokens
+    <out>/documents/<fingerprint>/part-00000.footer      where the row groups lie, once more and small
 
     >>> folder = RunFolder("runs/sample")
     >>> folder.write_part("traces", fingerprint, 0, sample_traces(…), Trace)
@@ -19,7 +20,8 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,7 +32,9 @@ import pyarrow.parquet as pq
 from longhop.claims import Claim, Running, claimed, running
 from longhop.errors import StorageError
 from longhop.folders import WORK, Folder, cache_folder, explained
+from longhop.footers import footer_name, packed
 from longhop.records import Context, Document, Record, Rejection, from_table, schema_of, to_table
+from longhop.spending import Spending, Spent
 
 __all__ = ["PartCounts", "RunFolder"]
 
@@ -39,6 +43,7 @@ R = TypeVar("R", bound=Record)
 _ROWS = 4096
 _LONG_ROWS = 32  # documents and contexts: a reader of one row should read little more than it
 _GROUP_CHARS = 16 * 1024**2
+_DOCUMENT_CHARS = 32 * 1024  # smaller groups make writing slower and compress worse, larger ones are read in vain
 
 
 class PartCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +57,8 @@ class PartCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Sum of the rows' `n_tokens`, where they have one."""
     accepted: int | None = None
     """Of questions: how many were accepted."""
+    spent: Spending = {}
+    """What engines were asked for it, by role."""
 
 
 class RunFolder(Folder):
@@ -84,7 +91,13 @@ class RunFolder(Folder):
         return self.exists(self.part_name(stage, fingerprint, part))
 
     def write_part(
-        self, stage: str, fingerprint: str, part: int, items: Iterable[Record], record: type[Record]
+        self,
+        stage: str,
+        fingerprint: str,
+        part: int,
+        items: Iterable[Record],
+        record: type[Record],
+        spent: Mapping[str, Spent] | None = None,
     ) -> PartCounts:
         """Write what a stage yields: its rows, its rejections, their counts; the rows' table appears last.
 
@@ -94,6 +107,7 @@ class RunFolder(Folder):
             part: Number of the part.
             items: Rows of type `record` and rejections, in any mixture; taken one by one.
             record: What the table holds.
+            spent: What engines are asked for it, by role; looked at when all items are taken.
 
         Raises:
             StorageError: The folder is not writable or full; then nothing of the part appears.
@@ -111,6 +125,8 @@ class RunFolder(Folder):
                     write(to_table(group, record))
                 if not rows:
                     write(to_table([], record))
+            if record is Document:
+                self.write_bytes(footer_name(name), packed(temporary))
             self.write_rejections(stage, fingerprint, part, rejections)
             counts = PartCounts(
                 rows=rows,
@@ -118,6 +134,7 @@ class RunFolder(Folder):
                 seconds=round(time.monotonic() - began, 3),
                 tokens=tokens,
                 accepted=accepted if "accepted" in record.__struct_fields__ else None,
+                spent=dict(spent or {}),
             )
             self.write_json(self.part_name(stage, fingerprint, part, ending="json"), counts)
             self._put(temporary, name)
@@ -128,7 +145,15 @@ class RunFolder(Folder):
         """Writes row groups. Only what goes wrong with the file is said of the file: rows are made meanwhile."""
         where = self.url_of(name)
         with explained(where):
-            writer = pq.ParquetWriter(temporary, schema, compression="zstd")
+            # Statistics of long texts, and dictionaries of what is hardly ever twice in a small group, are weight only.
+            small = "text" in schema.names
+            writer = pq.ParquetWriter(
+                temporary,
+                schema,
+                compression="zstd",
+                use_dictionary=not small,
+                write_statistics=[f"{what}_id" for what in ("document", "context") if small] or True,
+            )
 
         def write(group: pa.Table) -> None:
             with explained(where):
@@ -161,8 +186,10 @@ class RunFolder(Folder):
     ) -> Iterator[tuple[int, pa.Table]]:
         """Number and some columns of each row group of a part."""
         with self._open(self.part_name(stage, fingerprint, part)) as file:
-            for group in range(file.num_row_groups):
-                yield group, file.read_row_group(group, columns=list(columns), use_threads=False)
+            rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+            table = file.read(columns=list(columns), use_threads=False)  # in one go: groups are many and small
+        for group, (start, count) in enumerate(zip(accumulate(rows, initial=0), rows, strict=False)):
+            yield group, table.slice(start, count)
 
     def read_rejections(self, stage: str, fingerprint: str, part: int) -> list[Rejection]:
         """Rejections of a part."""
@@ -186,7 +213,7 @@ class RunFolder(Folder):
 
     def remove_part(self, stage: str, fingerprint: str, part: int) -> None:
         """Remove a part, so that it is built again; its table goes first, since only what has one is complete."""
-        for what, ending in (("part", "parquet"), ("part", "json"), ("rejections", "parquet")):
+        for what, ending in (("part", "parquet"), ("part", "footer"), ("part", "json"), ("rejections", "parquet")):
             self.remove(self.part_name(stage, fingerprint, part, what, ending))
 
     def parts(self, stage: str, fingerprint: str) -> list[int]:
@@ -215,6 +242,7 @@ class RunFolder(Folder):
 def _groups(items: Iterable[Record], record: type[Record], rejections: list[Rejection]) -> Iterator[list[Record]]:
     """Rows in groups that are neither long nor large; rejections go to their list."""
     most = _LONG_ROWS if record in (Document, Context) else _ROWS
+    most_chars = _DOCUMENT_CHARS if record is Document else _GROUP_CHARS
     group: list[Record] = []
     chars = 0
     for item in items:
@@ -222,7 +250,7 @@ def _groups(items: Iterable[Record], record: type[Record], rejections: list[Reje
             rejections.append(item)
             continue
         size = sum(len(value) for name in item.__struct_fields__ if isinstance(value := getattr(item, name), str))
-        if group and (len(group) >= most or chars + size > _GROUP_CHARS):
+        if group and (len(group) >= most or chars + size > most_chars):
             yield group
             group, chars = [], 0
         group.append(item)

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -102,6 +102,9 @@ class Tokenizer(Protocol):
     def cumulative(self, text: str, offsets: Sequence[int]) -> list[int]:
         """Tokens of `text` before each of the ascending `offsets`; an offset of `len(text)` gives the count of all."""
 
+    def cumulative_batch(self, texts: Sequence[str], offsets: Sequence[Sequence[int]]) -> list[list[int]]:
+        """The same of each text, which is faster than one by one."""
+
 
 class WordTokenizer:
     r"""Counts the matches of `\w+|[^\w\s]`."""
@@ -127,6 +130,10 @@ class WordTokenizer:
         """Words and punctuation marks before each offset."""
         return list(accumulate(self.count_batch(_segments(text, offsets))))
 
+    def cumulative_batch(self, texts: Sequence[str], offsets: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Words and punctuation marks of each text before each of its offsets."""
+        return [self.cumulative(text, own) for text, own in zip(texts, offsets, strict=True)]
+
 
 class HubTokenizer:
     """A `tokenizer.json`, without its truncation, padding and template."""
@@ -141,9 +148,9 @@ class HubTokenizer:
         # Markup such as <tool_call> is often added without the flag `special`; words that someone added are no markup.
         special = {token.content for token in added if token.special or _MARKUP.match(token.content)}
         self.special_tokens = tuple(sorted(special))
-        vocabulary = tokenizer.get_vocab(with_added_tokens=False)
+        vocabulary = "\0".join(tokenizer.get_vocab(with_added_tokens=False))
         # A token that goes on behind a newline can swallow a seam, whether or not a probe happens to show it.
-        self._seams = {match[1]: False for token in vocabulary for match in _NEWLINE_INSIDE.finditer(token)}
+        self._seams = {match[1]: False for match in _NEWLINE_INSIDE.finditer(vocabulary)}
         self.additive = all(self._adds_up_before(letter) for letter in LETTERS)
 
     def count(self, text: str) -> int:
@@ -152,16 +159,7 @@ class HubTokenizer:
 
     def count_batch(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text."""
-        counts: list[int] = []
-        batch: list[str] = []
-        size = 0
-        for text in texts:
-            batch.append(text)
-            size += len(text)
-            if size >= BATCH_CHARS:
-                counts += self._encode(batch)
-                batch, size = [], 0
-        return counts + self._encode(batch)
+        return [count for batch in _batches(texts) for count in self._encode(batch)]
 
     def may_cut_before(self, char: str) -> bool:
         """Whether counts add up at a seam before `char`, as tried when it is first asked for."""
@@ -169,12 +167,20 @@ class HubTokenizer:
 
     def cumulative(self, text: str, offsets: Sequence[int]) -> list[int]:
         """Tokens before each offset: sums over the stretches between them, or of the whole if it is not additive."""
+        return self.cumulative_batch([text], [offsets])[0]
+
+    def cumulative_batch(self, texts: Sequence[str], offsets: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Tokens of each text before each of its offsets; on all cores, also of texts that are counted whole."""
         if self.additive:
-            return list(accumulate(self.count_batch(_segments(text, offsets))))
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        starts = np.fromiter((start for start, _ in encoding.offsets), dtype=np.int64, count=len(encoding))
-        before = np.searchsorted(np.maximum.accumulate(starts), np.asarray(offsets, dtype=np.int64), side="left")
-        return [len(encoding) if offset >= len(text) else int(n) for offset, n in zip(offsets, before, strict=True)]
+            segments = [part for text, own in zip(texts, offsets, strict=True) for part in _segments(text, own)]
+            counts = iter(self.count_batch(segments))
+            return [list(accumulate(islice(counts, len(own)))) for own in offsets]
+        found: list[list[int]] = []
+        for batch in _batches(texts):
+            encodings = self._tokenizer.encode_batch(batch, add_special_tokens=False)
+            for text, encoding in zip(batch, encodings, strict=True):
+                found.append(_before(encoding, offsets[len(found)], len(text)))
+        return found
 
     def _encode(self, texts: list[str]) -> list[int]:
         if not texts:
@@ -229,6 +235,26 @@ def _download(spec: str) -> Path:
             f"tokenizer {spec}: neither a file here nor to be had from the Hugging Face Hub ({first}). Without a "
             f"connection, copy the model's tokenizer.json to this machine. Give {_CHOICES}."
         ) from error
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size >= BATCH_CHARS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _before(encoding: tokenizers.Encoding, offsets: Sequence[int], length: int) -> list[int]:
+    """Tokens that begin before each offset of a text of that length."""
+    starts = np.fromiter((start for start, _ in encoding.offsets), dtype=np.int64, count=len(encoding))
+    before = np.searchsorted(np.maximum.accumulate(starts), np.asarray(offsets, dtype=np.int64), side="left")
+    return [len(encoding) if offset >= length else int(n) for offset, n in zip(offsets, before, strict=True)]
 
 
 def _segments(text: str, offsets: Sequence[int]) -> list[str]:

@@ -20,8 +20,14 @@ from longhop.errors import StorageError
 from longhop.folders import Folder
 from longhop.manifest import NAME
 from longhop.run import Run, StageState
+from longhop.spending import Prices, Spending, costs_said, together
 
-__all__ = ["View", "Watch", "seconds_left"]
+__all__ = ["View", "Watch", "Work", "work_of"]
+
+_ONCE = ("plan", "context_plan", "dataset")
+"""Stages that a run has once or for each growth."""
+_TELLING_SECONDS = 10.0
+"""How long to look on before what was done meanwhile tells how many processes work at a time."""
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +40,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since 1970."""
     seconds_left: float | None
     """None as long as nobody can know."""
+    spent: Spending = {}
+    """What engines were asked for all of it, by role."""
+    prices: dict[str, Prices] = {}
+    """By role."""
 
     @property
     def parts(self) -> tuple[int, int | None]:
@@ -52,9 +62,15 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         if self.running:
             said.append(f"{len(self.running)} running")
             said.append(f"{sum(map(self.speed, self.running)):,.0f} tokens/s")
-        if self.seconds_left:
-            said.append(f"about {duration(self.seconds_left)} left")
-        return ", ".join(said)
+        return ", ".join([*said, *self.costs(), *self.ends()])
+
+    def costs(self) -> list[str]:
+        """What was found in the servers' caches, and what was spent."""
+        return costs_said(self.spent, self.prices)
+
+    def ends(self) -> list[str]:
+        """When it will have ended."""
+        return [f"about {duration(self.seconds_left)} left"] if self.seconds_left else []
 
     def page(self) -> str:
         """All of it in some lines, for a page of text."""
@@ -76,6 +92,8 @@ class Watch:
         self._out = out
         self._workers = workers
         self._run: Run | None = None
+        self._first: tuple[float, float] | None = None
+        """When it was first known what was done, and how much."""
 
     def look(self) -> View | None:
         """The build now; None before it has begun."""
@@ -90,42 +108,79 @@ class Watch:
         except StorageError:  # a file that goes while one looks; the build itself says what is wrong
             return None
         now = time.time()
+        work = work_of(stages, running, now)
         return View(
             name=self._run.name,
             stages=stages,
             running=running,
             now=now,
-            seconds_left=seconds_left(stages, running, now, self._workers),
+            seconds_left=None if work is None else work.seconds(self._processes(work, running, now)),
+            spent=together([*(stage.spent for stage in stages), *(part.spent for part in running)]),
+            prices={role: config.prices for role, config in self._run.recipe.engines.items()},
         )
 
+    def _processes(self, work: Work, running: list[Running], now: float) -> float:
+        """How many work at a time: seen where it can be, since nobody else knows of waiting and of other machines."""
+        most = float(max(self._workers, len(running), 1))
+        if self._first is None:
+            self._first = (now, work.done)
+        since, before = self._first
+        if now - since < _TELLING_SECONDS or work.done <= before:
+            return most
+        return min(max((work.done - before) / (now - since), 0.1), most)
 
-def seconds_left(stages: list[StageState], running: list[Running], now: float, workers: int = 1) -> float | None:
-    """How long the rest takes, from what parts of each stage took so far.
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to do, in seconds of one process."""
+
+    done: float
+    left: float
+    chain: float
+    """Of what is left, what one process has to do after the other: the stages of a part."""
+
+    def seconds(self, processes: float) -> float:
+        """How long it takes so many processes."""
+        return max(self.left / processes, self.chain)
+
+
+def work_of(stages: list[StageState], running: list[Running], now: float) -> Work | None:
+    """What is done and left, from what parts of each stage took so far.
 
     Args:
         stages: All stages; those that a run has once at most take no time here.
         running: Parts that are being built.
         now: Seconds since 1970.
-        workers: Processes that build; at least as many as parts are running.
 
     Returns:
-        Seconds; None where a stage has parts left and none that tells how long one takes.
+        None where a stage has parts left and none that tells how long one takes.
     """
-    total = 0.0
+    done = left = 0.0
+    each: dict[str, float] = {}
+    waiting = False
     for stage in stages:
-        mine = [part for part in running if part.stage == stage.stage]
+        done += stage.seconds
         if stage.parts is None:
             return None
-        left = stage.parts - stage.built
-        if left <= 0 or stage.stage in ("plan", "context_plan", "dataset"):
+        missing = stage.parts - stage.built
+        if missing <= 0 or stage.stage in _ONCE:
             continue
-        each = stage.seconds / stage.built if stage.built else _foreseen(mine, now)
-        if each is None:
+        mine = [part for part in running if part.stage == stage.stage]
+        took = stage.seconds / stage.built if stage.built else _foreseen(mine, now)
+        if took is None:
             return None
+        each[stage.stage] = took
         # By time and not by rows, which come late where a stage asks much before it knows what becomes of it.
-        begun = sum(min(now - part.since, each) for part in mine)
-        total += max(left * each - begun, 0.0)
-    return total / max(workers, len(running), 1)
+        begun = sum(min(now - part.since, took) for part in mine)
+        done += begun
+        left += max(missing * took - begun, 0.0)
+        waiting |= missing > len(mine) and len(each) == 1
+    chains = [sum(each.values())] if waiting else []
+    names = list(each)
+    for part in running:
+        if part.stage in each:
+            behind = sum(each[name] for name in names[names.index(part.stage) + 1 :])
+            chains.append(max(each[part.stage] - (now - part.since), 0.0) + behind)
+    return Work(done=done, left=left, chain=max(chains, default=0.0))
 
 
 def _foreseen(running: list[Running], now: float) -> float | None:

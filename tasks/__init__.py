@@ -16,9 +16,10 @@ import luigi.configuration
 
 from .build import Build
 from .contexts import ContextPlans, Contexts
-from .dataset import Dataset, Push
+from .dataset import Dataset
 from .documents import DocumentPlan, Documents
 from .examples import Examples
+from .push import Push
 from .questions import Questions
 from .traces import Traces
 from .verdicts import Verdicts

@@ -16,6 +16,7 @@ from longhop.errors import LonghopError
 from longhop.fingerprints import STAGES
 from longhop.manifest import Manifest, load
 from longhop.records import ContextPlan, Record
+from longhop.spending import costs_said
 from longhop.storage import PartCounts, RunFolder
 
 from .building import Building, building, forget_loaded
@@ -92,7 +93,8 @@ class PartTask(RunTask):
         with self.building() as work:
             if work is not None:
                 items = work.progress.counted(self.items(work), tokens=self.stage in _WITHOUT_ENGINE)
-                counts = self.folder.write_part(self.stage, self.fingerprint, self.part, items, self.record)
+                spent = work.progress.spent
+                counts = self.folder.write_part(self.stage, self.fingerprint, self.part, items, self.record, spent)
                 self._tell(100, _said(counts))
                 log.info("%-12s part %-4d %s", self.stage, self.part, _said(counts))
 
@@ -110,7 +112,9 @@ class PartTask(RunTask):
         of = f" of {now.expected:,}" if now.expected else ""
         left = f", {now.left_out:,} left out" if now.left_out else ""
         answers = f", {now.answers:,} answers, {now.tokens:,} tokens" if now.answers else ""
-        self._tell(round(100 * (now.share or 0)), f"{now.done:,}{of} rows{left}{answers}")
+        prices = {role: config.prices for role, config in work.recipe.engines.items()}
+        costs = "".join(f", {said}" for said in costs_said(now.spent, prices))
+        self._tell(round(100 * (now.share or 0)), f"{now.done:,}{of} rows{left}{answers}{costs}")
 
     def _tell(self, percent: int, message: str) -> None:
         """Show on the scheduler's page how far the part is."""

@@ -20,9 +20,10 @@ from longhop.run import Run
 
 from .base import PartTask, RunTask, forget_manifests, log, manifest_of, planned_contexts
 from .contexts import ContextPlans, Contexts
-from .dataset import Dataset, Push
+from .dataset import Dataset
 from .documents import DocumentPlan, Documents
 from .examples import Examples
+from .push import Push
 from .questions import Questions
 from .traces import Traces
 from .verdicts import Verdicts

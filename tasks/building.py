@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from longhop.claims import Running
 from longhop.completions import CompletionStore
+from longhop.engines import Completion
 from longhop.engines.roles import make_engine, model_of, server_spec
 from longhop.errors import StorageError
 from longhop.inference import Inference
@@ -21,6 +22,7 @@ from longhop.recipe import Recipe
 from longhop.records import Context, Record, Trace, Verdict
 from longhop.segments import FLUSH_SECONDS, Segments
 from longhop.serving import Servers, lease
+from longhop.spending import Spent
 from longhop.storage import RunFolder
 from longhop.tokens import Tokenizer, load_tokenizer
 
@@ -92,7 +94,13 @@ class Building:
         """The engine of a role, with the completions that it gave before."""
         config, work = self.recipe.engines[role], self.folder.work
         engine = make_engine(role, config, self.prompts, self.tokenizer, work, self._servers(role))
-        return Inference(engine, self._completions, config.concurrency, self.progress.answered)
+        store = self._completions
+
+        def answered(completion: Completion) -> None:
+            store.spend(self.part.name, role, completion.usage)
+            self.progress.answered(role, completion)
+
+        return Inference(engine, store, config.concurrency, answered)
 
     def _servers(self, role: str) -> Servers | None:
         """An engine's servers, which are started where they are ours."""
@@ -113,6 +121,7 @@ class Building:
             segments.load()
             self.pulse.every(FLUSH_SECONDS, segments.flush)
             self._stack.callback(segments.flush)
+        self.progress.spent.update(store.spent(self.part.name))
         return store
 
 
@@ -144,13 +153,14 @@ def building(folder: RunFolder, part: Running, complete: Callable[[], bool]) -> 
 
 def _warn_of_low_caching(part: Running) -> None:
     """Say where servers compute again and again what requests have in common, which costs most of a long context."""
-    if part.cached_tokens and part.prompt_tokens > _MANY_TOKENS and part.cached_tokens < _LOW * part.prompt_tokens:
+    spent = sum(part.spent.values(), Spent())
+    if spent.cached_tokens and spent.prompt_tokens > _MANY_TOKENS and spent.cached_tokens < _LOW * spent.prompt_tokens:
         log.warning(
             "%-12s part %d: servers had only %.0f%% of the prompts' tokens cached; a larger cache, or a lower "
             "`concurrency`, keeps contexts there between their questions",
             part.stage,
             part.part,
-            100 * part.cached_tokens / part.prompt_tokens,
+            100 * spent.cached_tokens / spent.prompt_tokens,
         )
 
 

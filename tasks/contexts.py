@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-import msgspec
+import numpy as np
+import pyarrow as pa
 
 from longhop.errors import CorpusError, StorageError
-from longhop.records import Context, ContextPlan, Document, Plan, Record
-from longhop.stages.contexts import PlannedDocument, contexts_wanted, plan_contexts, render_contexts, shortfall
+from longhop.records import Context, ContextPlan, Plan, Record, from_table
+from longhop.stages.contexts import contexts_wanted, plan_contexts, render_contexts
+from longhop.stages.planned import COLUMNS, Keys, PlannedDocument, keys_of, planned_documents
+from longhop.stages.rendering import DocumentText
+from longhop.stages.shortfalls import kinds_missed, shortfall
 
 from .base import PartTask, log, planned_contexts
 from .building import Building
 from .documents import DocumentPlan, Documents
 
 _SAMPLED_GROUPS = 8  # groups of rows whose texts show how well counts add up
+_ROWS_AT_ONCE = 1_000  # of documents without text; some 10 KB each
 _CACHED_CHARS = 128 * 1024**2  # documents kept while a part is rendered; books stand in several contexts of it
 
 
@@ -44,15 +49,20 @@ class ContextPlans(PartTask):
             for plan in self.folder.read_part("plan", work.before("plan"), number, Plan)
             if plan.duplicate_of is None
         }
-        columns = [name for name in PlannedDocument.__struct_fields__ if name not in ("split", "duplicate_of")]
-        documents: dict[str, PlannedDocument] = {}
-        for part in sorted({part for part, _, _ in places}):
-            for group, table in self.folder.read_groups("documents", work.before("documents"), part, columns):
-                for row in table.to_pylist():
-                    name = row["document_id"]
+        rows: list[PlannedDocument] = []
+        taken: set[str] = set()
+        holding = sorted({part for part, _, _ in places})
+        known = self._names(work.before("documents"), holding)
+        for part in holding:
+            for table, numbers in self._rows(work.before("documents"), part):
+                own: list[str | None] = []
+                for name, row_group in zip(table["document_id"].to_pylist(), numbers, strict=True):
                     # Of equal documents, which share their id, the first takes part, also within a row group.
-                    if (plan := places.get((part, group, name))) is not None and name not in documents:
-                        documents[name] = msgspec.convert({**row, "split": plan.split}, PlannedDocument)
+                    plan = places.get((part, row_group, name)) if name not in taken else None
+                    own.append(plan.split if plan is not None else None)
+                    if plan is not None:
+                        taken.add(name)
+                rows += planned_documents(table, own, known)
         config = recipe.contexts.model_copy(
             update={
                 "lengths": {int(length): count for length, count in step.lengths.items()},
@@ -75,7 +85,7 @@ class ContextPlans(PartTask):
                 self.folder.part_name("documents", work.before("documents"), part), ["text"], [group]
             )["text"].to_pylist()
         ]
-        splits, rows = recipe.documents.splits, list(documents.values())
+        splits = recipe.documents.splits
         plans = plan_contexts(
             rows, config, splits, work.tokenizer, recipe.seed, earlier, sample=sample, left_out=left_out
         )
@@ -85,7 +95,28 @@ class ContextPlans(PartTask):
             raise CorpusError(shortfall(rows, config, wanted, plans, left_out=left_out))
         if made < asked:
             log.info("contexts.allow_fewer: the documents fill %s of %s contexts", f"{made:,}", f"{asked:,}")
+        if missed := kinds_missed(plans, rows, config):
+            log.info("%s", missed)
         return plans
+
+    def _rows(self, fingerprint: str, part: int) -> Iterator[tuple[pa.Table, list[int]]]:
+        """Rows of a part without text, many at a time, and the row group of each; groups have few."""
+        tables: list[pa.Table] = []
+        groups: list[int] = []
+        for group, table in self.folder.read_groups("documents", fingerprint, part, COLUMNS):
+            tables.append(table)
+            groups += [group] * table.num_rows
+            if len(groups) >= _ROWS_AT_ONCE:
+                yield pa.concat_tables(tables), groups
+                tables, groups = [], []
+        if tables:
+            yield pa.concat_tables(tables), groups
+
+    def _names(self, fingerprint: str, parts: Iterable[int]) -> Keys:
+        """What the documents of all parts are called, sorted."""
+        files = (self.folder.part_name("documents", fingerprint, part) for part in parts)
+        names = [keys_of(self.folder.read_table(file, ["names"])["names"].combine_chunks().flatten()) for file in files]
+        return np.unique(np.concatenate(names)) if names else np.empty(0, np.uint64)
 
 
 class Contexts(PartTask):
@@ -106,7 +137,7 @@ class Contexts(PartTask):
         return render_contexts(mine, document_reader(work), work.tokenizer, work.recipe.contexts.room)
 
 
-def document_reader(work: Building) -> Callable[[str], Document]:
+def document_reader(work: Building) -> Callable[[str], DocumentText]:
     """Gives a document by its id, out of the row group that the plan names."""
     folder = work.folder
     growth = work.manifest.steps[-1].growth
@@ -116,17 +147,25 @@ def document_reader(work: Building) -> Callable[[str], Document]:
         for plan in folder.read_part("plan", work.before("plan"), number, Plan)
         if plan.duplicate_of is None
     }
-    kept: dict[str, Document] = {}
+    documents = work.before("documents")
+    groups = folder.read_groups_of(
+        lambda part: folder.part_name("documents", documents, part), DocumentText.__struct_fields__
+    )
+    kept: dict[str, DocumentText] = {}
+    chars = 0
 
-    def read(document_id: str) -> Document:
+    def read(document_id: str) -> DocumentText:
+        nonlocal chars
         if document_id not in kept:
             place = places[document_id]
-            rows = folder.read_part(
-                "documents", work.before("documents"), place.part, Document, row_groups=[place.row_group]
-            )
-            while kept and sum(row.n_chars for row in [*kept.values(), *rows]) > _CACHED_CHARS:
-                kept.pop(next(iter(kept)))
-            kept.update({row.document_id: row for row in reversed(rows)})  # of equal documents the first
+            rows = from_table(groups(place.part, place.row_group), DocumentText)
+            chars += sum(row.n_chars for row in rows)
+            while kept and chars > _CACHED_CHARS:
+                chars -= kept.pop(next(iter(kept))).n_chars
+            for row in reversed(rows):  # of equal documents the first
+                if row.document_id in kept:
+                    chars -= row.n_chars
+                kept[row.document_id] = row
             if document_id not in kept:
                 raise StorageError(
                     f"{folder.url}: document {document_id} is not in part {place.part} of the documents, "

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
-from longhop.manifest import ListingPart
+from longhop.excluded_index import excluded_text
+from longhop.listing import ListingPart, read_part
 from longhop.records import Document, Plan, RawDocument, Record, Rejection
 from longhop.sources import read_item
-from longhop.sources.excluded import read_excluded
-from longhop.stages.documents import ListedDocument, clean, plan_documents
-from longhop.stages.overlap import ExcludedText
+from longhop.stages.documents import clean
+from longhop.stages.plan import ListedDocument, plan_documents
 
 from .base import PartTask
 from .building import Building
@@ -25,10 +23,10 @@ class Documents(PartTask):
 
     def items(self, work: Building) -> Iterable[Record]:
         """Read, clean and count."""
-        listed, config = work.manifest.listing[self.part], work.recipe.documents
+        listed, config = read_part(self.folder, work.manifest.listing[self.part]), work.recipe.documents
         if not any(item.is_table for item in listed.items):  # nobody knows how many rows those have
             work.progress.expected = len(listed.left_out) + len(listed.items)
-        return clean(_raw(listed), config, work.tokenizer, ExcludedText(read_excluded(config.exclude)))
+        return clean(_raw(listed), config, work.tokenizer, excluded_text(config))
 
 
 def _raw(listed: ListingPart) -> Iterator[RawDocument | Rejection]:
@@ -53,12 +51,11 @@ class DocumentPlan(PartTask):
         """Compare all documents, without their text."""
         fingerprint = work.before("documents")
         last = work.manifest.growth[self.part][1]
-        columns = [name for name in ListedDocument.__struct_fields__ if name not in ("part", "row_group")]
         rows = [
-            msgspec.convert({**row, "part": part, "row_group": group}, ListedDocument)
+            row
             for part in range(last)
-            for group, table in self.folder.read_groups("documents", fingerprint, part, columns)
-            for row in table.to_pylist()
+            for group, table in self.folder.read_groups("documents", fingerprint, part, ListedDocument.COLUMNS)
+            for row in ListedDocument.of_table(table, part, group)
         ]
         earlier = [
             plan for step in range(self.part) for plan in self.folder.read_part("plan", self.fingerprint, step, Plan)

@@ -64,10 +64,8 @@ class StageUse(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     answers: int = 0
     """Samples that engines gave now; those in the store already are not counted."""
-    prompt_tokens: int = 0
-    """As the engines counted them, like the others."""
-    cached_tokens: int = 0
     tokens: int = 0
+    """As the engines counted them."""
 
 
 class Previewed(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,8 +270,6 @@ class _Context:
         self._use[stage] = StageUse(
             seconds=time.monotonic() - began,
             answers=now.answers,
-            prompt_tokens=now.prompt_tokens,
-            cached_tokens=now.cached_tokens,
             tokens=now.tokens,
         )
 

@@ -42,6 +42,6 @@ def written(work: Building, contexts: Iterable[Context]) -> Iterator[Question | 
         work.inference(recipe.checks.engine),
         work.tokenizer.count,
         recipe.seed,
-        EvaluationSets(read_excluded(recipe.checks.exclude, "checks.exclude")),
+        EvaluationSets(text for _, text in read_excluded(recipe.checks.exclude, "checks.exclude")),
         recipe.traces.reasoning,
     )

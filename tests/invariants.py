@@ -95,7 +95,8 @@ def pieces(run: Run) -> Looked:
             continue  # a rejection, or missing: `sums` says which
         yield look(len(plan["pieces"]) == len(context["documents"]), f"{name}: not as many documents as pieces")
         own = [piece["document_id"] for piece in plan["pieces"]]
-        yield look(len(set(own)) == len(own) >= 2, f"{name}: {len(own)} pieces of {len(set(own))} documents")
+        once = len(set(own)) == len(own) or run.recipe["contexts"]["parts_together"]
+        yield look(once and len(set(own)) >= 2, f"{name}: {len(own)} pieces of {len(set(own))} documents")
         rendered = ""
         for piece, part in zip(plan["pieces"], context["documents"], strict=False):
             document = run.documents[piece["document_id"]]
@@ -267,6 +268,8 @@ def _quote(run: Run, name: str, quote: Row, context: Row) -> Looked:
     yield look(
         any(p["start"] <= start < end <= p["end"] for p in own), f"{name}: a quote outside {quote['document_id']}"
     )
+    depth = (start + end) / 2 / len(context["text"])
+    yield look(abs(quote["depth"] - depth) < 1e-5, f"{name}: depth {quote['depth']} of a quote at {depth:.6f}")
     said, passage = " ".join(quote["quote"].split()), " ".join(context["text"][start:end].split())
     likeness = 1.0 if said == passage else SequenceMatcher(None, said, passage, autojunk=False).ratio()
     # What scores below 1 was measured otherwise than here; a little less is allowed.

@@ -19,10 +19,10 @@ def dataset(run: Run) -> Looked:
     data: dict[str, list[Row]] = {name: [] for name in ("default", "traces", "questions", "contexts")}
     declared = set()
     for file in sorted((run.folder / "dataset" / "data").glob("*/*.parquet")):
-        configuration, split = file.parent.name, file.stem.rpartition("-")[0]
+        configuration, split = file.parent.name, file.stem.partition("-")[0]
         declared.add((configuration, split))
         rows = pq.read_table(file).to_pylist()
-        data[configuration] += rows
+        data.setdefault(configuration, []).extend(rows)  # `preference` and `rl` come by option
         yield look(bool(rows) and largest_group(file) < ROW_GROUP, f"{file.name}: no rows, or too large a row group")
         for row in rows:
             own = run.contexts.get(row["context_id"], {}).get("split")
@@ -46,7 +46,8 @@ def dataset(run: Run) -> Looked:
     ):
         yield from each(configuration, set(own), Counter(row[key] for row in data[configuration]))
         for row in data[configuration]:
-            yield look(row == own.get(row[key]), f"{configuration} {row[key]}: not the run's row")
+            mine = {name: value for name, value in row.items() if name in own.get(row[key], {"": None})}
+            yield look(mine == own.get(row[key]), f"{configuration} {row[key]}: not the run's row")
     yield from each("traces", set(run.traces), Counter(row["trace_id"] for row in data["traces"]))
     for row in data["traces"]:
         expected = {**run.verdicts.get(row["trace_id"], {}), **run.traces.get(row["trace_id"], {})}
@@ -121,7 +122,8 @@ def joined(run: Run) -> Looked:
 
 def secrets(run: Run) -> Looked:
     """10: no file that people read holds what looks like a secret, and the published recipe no path of a machine."""
-    for file in [run.folder / "run.json", *sorted((run.folder / "dataset").rglob("*"))]:
+    listing, dataset = (sorted((run.folder / name).rglob("*")) for name in ("listing", "dataset"))
+    for file in [run.folder / "run.json", *listing, *dataset]:
         if file.suffix in (".json", ".md", ".yaml"):
             text = file.read_text(encoding="utf-8")
             yield look(not SECRET.search(text), f"{file.relative_to(run.folder)}: holds what looks like a secret")

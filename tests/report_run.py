@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from longhop.fingerprints import STAGES
-from longhop.manifest import ListingPart, Manifest, PlanStep
+from longhop.manifest import Manifest, PlanStep
 from longhop.recipe import Recipe
 from longhop.records import Record, Rejection, make_id, schema_of
 from longhop.storage import PartCounts
@@ -121,7 +121,7 @@ def write_report_run(
                 )
             ]
         },
-        listing=[ListingPart(items=[], left_out=[])],
+        listing=[],
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_bytes(msgspec.json.encode(manifest))

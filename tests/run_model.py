@@ -142,7 +142,7 @@ class State(NamedTuple):
     tables: dict[str, pl.DataFrame]
     """Those of `Run`, and the plan of the contexts."""
     stages: list[tuple[str, int, int | None, int, int | None, dict[str, int]]]
-    dataset: dict[str, pl.DataFrame | str]
+    dataset: dict[str, pl.DataFrame | bytes]
 
 
 def state_of(out: Path) -> State:
@@ -151,11 +151,11 @@ def state_of(out: Path) -> State:
     stages = [
         (stage.stage, stage.built, stage.parts, stage.rows, stage.accepted, stage.rejections) for stage in run.states()
     ]
-    dataset: dict[str, pl.DataFrame | str] = {}
+    dataset: dict[str, pl.DataFrame | bytes] = {}
     for file in sorted((out / "dataset").rglob("*")):
         if file.is_file():
             name = file.relative_to(out).as_posix()
-            dataset[name] = pl.read_parquet(file) if file.suffix == ".parquet" else file.read_text(encoding="utf-8")
+            dataset[name] = pl.read_parquet(file) if file.suffix == ".parquet" else file.read_bytes()
     return State({"context_plan": _context_plan(out), **tables(run)}, stages, dataset)
 
 
@@ -184,7 +184,7 @@ def differences(found: State, expected: State) -> list[str]:
         if isinstance(one, pl.DataFrame) and isinstance(two, pl.DataFrame):
             same = one.equals(two)
         else:
-            same = isinstance(one, str) and isinstance(two, str) and one == two
+            same = isinstance(one, bytes) and isinstance(two, bytes) and one == two
         if not same:
             names.append(name)
     return names

@@ -296,7 +296,7 @@ def write_run(folder: Path) -> Path:
 def edit(folder: Path, table: str, change: Callable[[Rows], object], *, rejections: bool = False) -> None:
     """Change the rows of one table on disk; what was counted beside it follows."""
     own = (
-        "rejections-*.parquet" if rejections else "*-00000.parquet" if table.startswith("dataset") else "part-*.parquet"
+        "rejections-*.parquet" if rejections else "*-00000-of-*.parquet" if table.startswith("dataset") else "part-*.parquet"
     )
     file = next(path for path in sorted((folder / table).rglob(own)) if rejections or "rejections" not in path.name)
     schema = pq.read_schema(file)

@@ -32,12 +32,12 @@ class EvaluationSets:
     it; a shorter one stands in a text as a whole. Case and punctuation aside.
 
     Args:
-        texts: As `longhop.sources.excluded.read_excluded` gives them.
+        texts: The texts that `longhop.sources.excluded.read_excluded` gives.
     """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         kept = list(texts)
-        self._runs = ExcludedText(kept)
+        self._runs = ExcludedText(("", text) for text in kept)
         lines = sorted({" ".join(_WORD.findall(text.lower())) for text in kept} - {""})
         # One text, so that a short question is looked up by one search; a line's end is in no question.
         self._lines = "\n".join(f" {line} " for line in lines)
@@ -57,7 +57,7 @@ class EvaluationSets:
         if len(words) < RUN and f" {whole} " in self._lines:
             return whole
         if run := self._runs.overlap(question):
-            return run
+            return run.run
         for length in range(_CONTAINED, min(RUN - 1, len(words)) + 1):
             for at in range(len(words) - length + 1):
                 if (part := " ".join(words[at : at + length])) in self._short:

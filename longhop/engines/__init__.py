@@ -60,6 +60,13 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int = 0
     """Tokens of the prompt that the engine had computed before."""
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+        )
+
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine gave back for one request: one choice a sample, in order of the samples; maybe not of all."""

@@ -1,7 +1,7 @@
 """Connections to servers, through the official client: its own retries off, closed when nobody needs them any more.
 
     >>> connections = Connections("secret", {})
-    >>> data = await connections.post("http://gpu1:8000/v1", b'{"model": …}', limit=120.0)
+    >>> data = await connections.post("http://gpu1:8000/v1", b'{"model": …}', lambda: 120.0)
 
 Whoever asks an engine knows nothing of event loops, so nobody could close its connections in theirs. They are closed
 when the object is gone.
@@ -13,13 +13,15 @@ import asyncio
 import contextlib
 import os
 import weakref
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import openai
 
 __all__ = ["Connections"]
 
 _CONNECT_SECONDS = 15.0
+_LIMIT_AGAIN_SECONDS = 5.0
+"""How often a request that waits asks whether it may still."""
 
 
 class Connections:
@@ -48,14 +50,22 @@ class Connections:
             )
         return self._clients[target]
 
-    async def post(self, target: str, content: bytes, limit: float) -> bytes:
-        """Ask for a completion, with `limit` seconds for all of it; what came back, as it came.
+    async def post(self, target: str, content: bytes, limit: Callable[[], float]) -> bytes:
+        """Ask for a completion; what came back, as it came.
+
+        Args:
+            target: Address of the server.
+            content: The request as JSON.
+            limit: Seconds for all of it. Asked again while the reply is waited for, since the first requests are sent
+                before it is known how fast a server is; it may become less that way, not more.
 
         Raises:
             openai.OpenAIError: It did not come, or with an error status.
             TimeoutError: It did not come whole in time.
         """
-        async with asyncio.timeout(limit):  # the client's own limit is for each piece of a reply
+        seconds = limit()
+        # The client's own limit is for each piece of a reply.
+        async with asyncio.timeout(seconds) as clock, _shortened(clock, limit):
             # The client's own parsing of a reply takes longer than all the rest, so its bytes are asked for.
             response = await self.client(target).post(
                 "/chat/completions",
@@ -63,7 +73,7 @@ class Connections:
                 content=content,
                 options={
                     "headers": {"Content-Type": "application/json"},
-                    "timeout": openai.Timeout(limit, connect=min(limit, _CONNECT_SECONDS)),
+                    "timeout": openai.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
                 },
             )
         return response.content
@@ -74,6 +84,26 @@ class Connections:
         self._clients.clear()
         for client in clients:
             await client.close()
+
+
+@contextlib.asynccontextmanager
+async def _shortened(clock: asyncio.Timeout, limit: Callable[[], float]) -> AsyncIterator[None]:
+    """Lets the time of a request end earlier where `limit` has become less meanwhile."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def look() -> None:
+        while not clock.expired():
+            await asyncio.sleep(_LIMIT_AGAIN_SECONDS)
+            ends = clock.when()
+            if not clock.expired() and ends is not None and began + limit() < ends:
+                clock.reschedule(began + limit())
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        looking.cancel()
 
 
 _closing: set[asyncio.Task[None]] = set()

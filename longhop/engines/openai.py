@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 import openai
 
-from longhop.engines import Completion, Request
+from longhop.engines import Completion, Request, Usage
 from longhop.engines.bodies import Bodies
 from longhop.engines.connections import Connections
 from longhop.engines.deadlines import Deadlines
@@ -140,9 +140,10 @@ class OpenAIEngine:
             try:
                 async with self._dispatcher.slot(request.affinity, tokens) as target:
                     await self._known(target)
-                    async with self._computing(target, request, tokens):
+                    async with self._computing(target, request, tokens) as before:
                         body = self._bodies.body(request, self._samples(request))
                         completion = await self._send(target, body, tokens)
+                        completion = msgspec.structs.replace(completion, usage=before + completion.usage)
             except _Passing:
                 continue
             except _Unusable as failure:
@@ -170,14 +171,14 @@ class OpenAIEngine:
 
     async def _send(self, target: str, body: dict[str, Any], tokens: int) -> Completion:
         """One request to one server."""
-        limit, began = self._time_limit(tokens, body), time.monotonic()
+        began = time.monotonic()
         content = msgspec.json.encode(body)
         body = {name: value for name, value in body.items() if name != "messages"}  # megabytes are kept once
         try:
-            data = await self._connections.post(target, content, limit)
+            data = await self._connections.post(target, content, lambda: self._time_limit(tokens, body))
         # None of these is chained: what the client says may repeat the key.
         except (openai.APIConnectionError, TimeoutError) as error:
-            raise self._disconnected(target, error, limit) from None
+            raise self._disconnected(target, error, time.monotonic() - began) from None
         except openai.APIStatusError as error:
             raise self._refusal(target, error, body) from None
         except openai.OpenAIError as error:
@@ -204,11 +205,11 @@ class OpenAIEngine:
         self._dispatcher.failed(target, said)
         return _Unusable(said, counts)
 
-    def _disconnected(self, target: str, error: openai.APIConnectionError | TimeoutError, limit: float) -> Exception:
+    def _disconnected(self, target: str, error: openai.APIConnectionError | TimeoutError, took: float) -> Exception:
         chain = {type(one).__name__ for one in _causes(error)}
         if isinstance(error, TimeoutError | openai.APITimeoutError) and "ConnectTimeout" not in chain:
             self._deadlines.missed()
-            return self._unanswered(target, f"{target}: no reply within {limit:,.0f} s", counts=2)  # dear to find out
+            return self._unanswered(target, f"{target}: no reply within {took:,.0f} s", counts=2)  # dear to find out
         try:
             said = "no connection" if isinstance(error, TimeoutError) else unreachable(self._role, target, error)
         except EngineError as untrusted:
@@ -324,17 +325,17 @@ class OpenAIEngine:
         self._note({target: fact})
 
     @asynccontextmanager
-    async def _computing(self, target: str, request: Request, tokens: int) -> AsyncIterator[None]:
-        """Have a long context computed once before its requests are computed side by side."""
-        first = self._dispatcher.is_first(request.affinity, tokens)
+    async def _computing(self, target: str, request: Request, tokens: int) -> AsyncIterator[Usage]:
+        """Have a long context computed once before its requests are computed side by side; gives what that cost."""
+        first, usage = self._dispatcher.is_first(request.affinity, tokens), Usage()
         if first:
             try:
-                await self._send(target, self._bodies.first(request), tokens)
+                usage = (await self._send(target, self._bodies.first(request), tokens)).usage
             except (_Passing, _Unusable, Refused, EngineError) as error:  # the request itself meets it again
                 log.debug("%s", error)
             else:
                 self._dispatcher.computed(request.affinity, target, tokens)
-        yield
+        yield usage
         if first and self._dispatcher.is_first(request.affinity, tokens):  # it has computed the context itself
             self._dispatcher.computed(request.affinity, target, tokens)
 

@@ -19,6 +19,7 @@ from longhop.engines.lexical import LexicalEngine
 from longhop.errors import EngineError
 from longhop.prompting import Prompts
 from longhop.recipe import EngineConfig, Recipe
+from longhop.recipe_whole import AROUND_TOKENS
 from longhop.serving.lease import Servers
 from longhop.serving.spec import ServerSpec, check_together
 from longhop.tokens import Tokenizer, load_tokenizer
@@ -34,8 +35,6 @@ __all__ = [
     "window_needed",
 ]
 
-_PROMPT_TOKENS = 2048
-"""What prompts put around a context, or what a judge is asked."""
 _CHECK_TOKENS = 4096
 """Of the answer to a check, at most."""
 _WORDS = 1.7
@@ -70,19 +69,27 @@ def window_needed(recipe: Recipe, role: str) -> int:
         }
     )
     most = max(need for name, need in _needs(recipe) if name in together) if together else 0
-    return round(most * (_WORDS if recipe.tokenizer == "words" else 1)) + _PROMPT_TOKENS
+    return round(most * (_WORDS if recipe.tokenizer == "words" else 1)) + AROUND_TOKENS
 
 
 def _needs(recipe: Recipe) -> Iterator[tuple[str, int]]:
     """What each use of an engine needs: context or passages, and the answer."""
     yield from ((role, 0) for role in recipe.engines)
-    longest = max(recipe.contexts.lengths)
+    longest = max(recipe.contexts.lengths) - recipe.contexts.room
     questions, checks = recipe.questions, recipe.checks
     count = questions.per_request or questions.per_context
     shown = longest if questions.scope == "context" else min(longest, questions.budget)
-    yield questions.engine, shown + questions.reply_tokens(count)
-    yield checks.engine, min(longest, checks.budget * questions.steps[1]) + _CHECK_TOKENS
-    yield recipe.traces.engine, longest + recipe.traces.max_tokens
+    yield questions.engine, shown + _answer(recipe, questions.engine, questions.reply_tokens(count))
+    if checks.ask_reader:
+        shown = min(longest, checks.budget * questions.steps[1])
+        yield checks.engine, shown + _answer(recipe, checks.engine, _CHECK_TOKENS)
+    yield recipe.traces.engine, longest + _answer(recipe, recipe.traces.engine, recipe.traces.max_tokens)
+
+
+def _answer(recipe: Recipe, role: str, tokens: int) -> int:
+    """Tokens of an answer: what the engine's own `sampling` says goes before what the stage would ask for."""
+    own = recipe.engines[role].sampling
+    return int(own.get("max_tokens") or own.get("max_completion_tokens") or tokens)
 
 
 def server_spec(recipe: Recipe, role: str) -> ServerSpec:

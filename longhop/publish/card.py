@@ -14,6 +14,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from statistics import mean
 
 import jinja2
@@ -21,10 +22,13 @@ import msgspec
 import yaml
 
 from longhop.checks.probes import reader_checks
-from longhop.publish.dataset import CONFIGURATIONS, Written
-from longhop.publish.facts import ExampleFacts, SourceFacts
+from longhop.publish.dataset import Written
+from longhop.publish.facts import ExampleFacts, PictureFile, SourceFacts
+from longhop.publish.licenses import objection
 from longhop.publish.portable import without_place
+from longhop.publish.trainers import how_to_train
 from longhop.recipe import Recipe
+from longhop.stages.overlap import RUN
 
 __all__ = ["CardFacts", "render_card"]
 
@@ -51,6 +55,7 @@ _ASKED = {
     "unique": "no other answer found in the context's other documents",
 }
 """What the card says of the checks that ask the reader."""
+_LANGUAGES = 5
 _SHOWN = 600  # characters of a text that the card shows
 
 
@@ -59,14 +64,19 @@ class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     recipe: Recipe
     written: Written
+    lacking: Sequence[str] = ()
+    """What the dataset lacks of what was asked for, a sentence each."""
     sources: list[SourceFacts]
     funnel: list[tuple[str, int, int]]
     """Stage, what came out of it, what left it."""
     reasons: list[tuple[str, str, int]]
     """Stage, reason, how many."""
+    excluded: Mapping[str, int] = msgspec.field(default_factory=dict)
+    """Documents left out for what they share with a file of `documents.exclude`, by file."""
     examples: ExampleFacts
     prompts: Mapping[str, str]
     versions: Mapping[str, str]
+    pictures: Sequence[PictureFile] = ()
 
 
 def render_card(facts: CardFacts) -> str:
@@ -78,7 +88,7 @@ def render_card(facts: CardFacts) -> str:
             "data_files": [{"split": split, "path": f"data/{name}/{split}-*.parquet"} for split in rows[name]],
             **({"default": True} if name == "default" else {}),
         }
-        for name in CONFIGURATIONS
+        for name in rows
         if rows[name]
     ]
     examples = sum(rows["default"].values())
@@ -99,14 +109,23 @@ def render_card(facts: CardFacts) -> str:
     )
     environment.filters["safe_text"] = _safe
     environment.filters["shortened"] = _shortened
-    body = environment.from_string(_TEMPLATE).render(
+    body = environment.from_string(files("longhop.publish").joinpath("card.md.j2").read_text("utf-8")).render(
         recipe=facts.recipe,
         rows=rows,
+        lacking=facts.lacking,
+        trainers=how_to_train(
+            facts.recipe.dataset.hub or "owner/name", facts.recipe.dataset, rows, facts.examples.longest_example
+        ),
         n_examples=examples,
-        sources=facts.sources,
+        sources=[_datasheet(facts, source) for source in facts.sources],
+        license=facts.recipe.dataset.license,
+        repo=facts.recipe.dataset.hub or "owner/name",
+        pictures=facts.pictures,
         funnel=facts.funnel,
         checked=list(facts.examples.checks.values()),
         reasons=facts.reasons,
+        excluded=facts.excluded,
+        least_shared=_least_shared(facts.recipe),
         facts=facts.examples,
         lengths=_lengths(facts.recipe, facts.examples),
         tokens=_tokens(facts.examples),
@@ -130,10 +149,36 @@ def render_card(facts: CardFacts) -> str:
     return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n{body}"
 
 
+def _least_shared(recipe: Recipe) -> str:
+    share = recipe.documents.exclude_share
+    return f"{share:.0%} of their runs of {RUN} words or more" if share else f"a run of {RUN} words"
+
+
 def _license(name: str) -> dict[str, str]:
     """The licence as the Hub knows it; one that it does not know goes by the name `other`."""
     known = name.lower()
     return {"license": known} if known in _LICENSES else {"license": "other", "license_name": name}
+
+
+def _datasheet(facts: CardFacts, source: SourceFacts) -> dict[str, object]:
+    """A row of the datasheet."""
+    given = None if source.license == "not given" else source.license
+    years = source.years
+    unknown = source.documents - sum(source.languages.values())
+    spoken = [f"{language} {count:,}" for language, count in list(source.languages.items())[:_LANGUAGES]]
+    rest = len(source.languages) - _LANGUAGES
+    return {
+        "kind": source.kind,
+        "license": source.license,
+        "documents": source.documents,
+        "tokens": source.tokens,
+        "share": source.tokens / (sum(each.tokens for each in facts.sources) or 1),
+        "years": "" if years is None else f"{years[0]}" if years[0] == years[1] else f"{years[0]} to {years[1]}",
+        "languages": ", ".join(
+            [*spoken, *([f"{rest} more"] if rest > 0 else []), *([f"not given {unknown:,}"] if unknown else [])]
+        ),
+        "objection": objection(given, facts.recipe.dataset.license),
+    }
 
 
 def _lengths(recipe: Recipe, facts: ExampleFacts) -> list[tuple[int, int, int, float, int]]:
@@ -233,180 +278,3 @@ def _shortened(text: str) -> str:
     middle = f"\n[… {len(text) - _SHOWN:,} more characters …]\n"
     short = text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}{middle}{text[-_SHOWN // 2 :]}"
     return re.sub(r"^(\s*)(```+|~~~+)", r"\1 \2", short, flags=re.MULTILINE).replace("````", "` ```")
-
-
-_TEMPLATE = """\
-# {{ recipe.name | safe_text }}
-
-{{ "{:,}".format(n_examples) }} examples of long-context question answering: each question needs several of the \
-documents in its context. Built with longhop.
-
-{% if lexical %}
-> **Not meant for training.** The embedded engine `lexical` took part: rules over words, no language model. Its
-> questions are composed by patterns and its traces are searches, not reasoning. The data serves to try, test and
-> measure the pipeline.
-
-{% endif %}
-## Load
-
-```python
-from datasets import load_dataset
-
-{% for name in rows if rows[name] %}
-{{ name }} = load_dataset("owner/name", "{{ name }}")  # {% for split, n in rows[name].items() %}{{ split }}: \
-{{ "{:,}".format(n) }} rows{{ ", " if not loop.last }}{% endfor %}
-
-{% endfor %}
-```
-
-| configuration | a row is |
-|---|---|
-| `default` | an example: `messages` (system, user with the whole context and the question, assistant with reasoning \
-and answer), and where it comes from |
-| `traces` | one sampled attempt with its verdict, right or wrong |
-| `questions` | a question with its steps, evidence and checks, accepted or rejected |
-| `contexts` | a context with its documents; the others refer to it by `context_id` |
-
-{% if facts.first %}
-## An example
-
-**Question.** {{ facts.first.question | safe_text }}
-
-**Reference answer.** {{ facts.first.reference_answer | safe_text }} ({{ facts.first.votes }} of \
-{{ facts.first.n_traces }} traces agree)
-
-**Context.** {{ "{:,}".format(facts.first.context_tokens) }} tokens of \
-{{ facts.first.documents | length }} documents: \
-{% for document in facts.first.documents[:5] %}{{ document.title | safe_text }} ({{ document.kind | safe_text }})\
-{{ ", " if not loop.last }}{% endfor %}{{ ", …" if facts.first.documents | length > 5 }}
-
-**Evidence.**
-{% for evidence in facts.first.evidence %}
-{{ loop.index }}. {{ evidence.quote | safe_text }}
-{% endfor %}
-
-**Reasoning**
-
-````
-{{ facts.first.reasoning | shortened }}
-````
-
-**Content**
-
-````
-{{ facts.first.content | shortened }}
-````
-
-{% endif %}
-## Where the documents come from
-
-| kind | source | licence given for it |
-|---|---|---|
-{% for kind, source, licence in origins %}
-| {{ kind | safe_text }} | {{ source | safe_text }} | {{ licence | safe_text }} |
-{% endfor %}
-
-What became a document and takes part:
-
-| kind | licence | documents | tokens |
-|---|---|---:|---:|
-{% for source in sources %}
-| {{ source.kind | safe_text }} | {{ source.license | safe_text }} | {{ "{:,}".format(source.documents) }} | \
-{{ "{:,}".format(source.tokens) }} |
-{% endfor %}
-
-Tokens are those of the tokenizer `{{ tokenizer }}`. Every context and every example names its documents and the \
-licences given for them.
-
-## How the rows were made
-
-Documents are cleaned, deduplicated and split; related ones are packed to the target length together with distractors;
-a writer composes questions that need at least {{ recipe.questions.min_documents }} documents; each must pass the \
-checks: {{ checks | join(", ") }}. {{ recipe.traces.samples }} traces are sampled a question ({{ sampling }}). Answers \
-are compared by exact match{{ " and a judge" if recipe.scoring.ask != "never" }}; the shortest trace of the \
-{{ recipe.selection.rule }}{{ cited }} is kept{{ ", where it agrees with the reference" if \
-recipe.selection.must_match_reference }}.
-
-| who | model | revision |
-|---|---|---|
-{% for what, model, revision in roles %}
-| {{ what }} | {{ model | safe_text }} | {{ revision | safe_text }} |
-{% endfor %}
-
-The recipe is `recipe.yaml`, the prompts are in `prompts/` ({% for name, hash in prompts.items() %}`{{ name }}` \
-{{ hash }}{{ ", " if not loop.last }}{% endfor %}). Versions: {% for name, version in versions.items() %}{{ name }} \
-{{ version }}{{ ", " if not loop.last }}{% endfor %}.
-
-## What came out, and what was left out
-
-| stage | out | left |
-|---|---:|---:|
-{% for stage, out, left in funnel %}
-| {{ stage }} | {{ "{:,}".format(out) }} | {{ "{:,}".format(left) }} |
-{% endfor %}
-
-{% if checked %}
-Questions at each check, which sees those that passed the checks before; tokens are those of the documents and \
-questions sent to the reader:
-
-| kind | check | seen | fell | tokens sent |
-|---|---|---:|---:|---:|
-{% for row in checked if row.fell or row.tokens %}
-| {{ row.kind | safe_text }} | {{ row.check | safe_text }} | {{ "{:,}".format(row.seen) }} | \
-{{ "{:,}".format(row.fell) }} | {{ "{:,}".format(row.tokens) }} |
-{% endfor %}
-
-{% endif %}
-{% if reasons %}
-| stage | reason | how many |
-|---|---|---:|
-{% for stage, reason, count in reasons %}
-| {{ stage }} | {{ reason | safe_text }} | {{ "{:,}".format(count) }} |
-{% endfor %}
-
-{% endif %}
-| context, tokens | asked for | made | filled, on average | examples |
-|---:|---:|---:|---:|---:|
-{% for target, asked, made, filled, count in lengths %}
-| {{ "{:,}".format(target) }} | {{ "{:,}".format(asked) }} | {{ "{:,}".format(made) }} | \
-{{ "%.1f%%" | format(100 * filled) if made }} | {{ "{:,}".format(count) }} |
-{% endfor %}
-
-{% if n_examples %}
-| kind of question | examples |
-|---|---:|
-{% for kind, count in facts.kinds | dictsort %}
-| {{ kind | safe_text }} | {{ "{:,}".format(count) }} |
-{% endfor %}
-
-| traces that agree | examples |
-|---|---:|
-{% for (votes, sampled), count in facts.votes | dictsort(reverse=true) %}
-| {{ votes }} of {{ sampled }} | {{ "{:,}".format(count) }} |
-{% endfor %}
-
-The chosen traces have {{ "%.0f" | format(tokens[0][2]) }} tokens on average; those that agree with them \
-{{ "%.0f" | format(tokens[2][2]) }}, and the longest of them {{ "%.0f" | format(tokens[3][2]) }}. What the choice saves:
-
-| trace | tokens of all examples | on average |
-|---|---:|---:|
-{% for which, all, each in tokens %}
-| {{ which }} | {{ "{:,.0f}".format(all) }} | {{ "{:,.0f}".format(each) }} |
-{% endfor %}
-{% endif %}
-
-Distinct answers of the questions, by exact match with the reference and by what the judge said of them \
-({{ asked }}):
-
-| | judge: same | judge: different | judge: null |
-|---|---:|---:|---:|
-{% for said, same, different, unsaid in compared %}
-| {{ said }} | {{ "{:,}".format(same) }} | {{ "{:,}".format(different) }} | {{ "{:,}".format(unsaid) }} |
-{% endfor %}
-
-{% if facts.judge_failed %}
-Null is also what the judge was asked and did not say, in so many traces: \
-{% for why, count in facts.judge_failed | dictsort %}{{ why }} {{ "{:,}".format(count) }}\
-{{ ", " if not loop.last }}{% endfor %}.
-{% endif %}
-"""

@@ -10,7 +10,7 @@ Numbers are kept and rows are not, except the first example, which the card show
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from statistics import mean
 from typing import Any
@@ -19,10 +19,10 @@ import msgspec
 
 from longhop.funnel import FunnelRow, funnel
 from longhop.publish.dataset import PartTables
-from longhop.records import Verdict, from_table
+from longhop.records import Rejection, Verdict, from_table
 from longhop.stages.verdicts import judge_agreement
 
-__all__ = ["ExampleFacts", "SourceFacts", "source_facts"]
+__all__ = ["ExampleFacts", "PictureFile", "SourceFacts", "excluded_facts", "source_facts"]
 
 
 class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +32,20 @@ class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
     license: str
     documents: int
     tokens: int
+    years: tuple[int, int] | None = None
+    """The first and the last that documents give; None where none gives one."""
+    languages: Mapping[str, int] = {}
+    """Documents by the language that they give, the most frequent first."""
+
+
+class PictureFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture beside the card and what it says."""
+
+    path: str
+    """Its name below the card's folder."""
+    title: str
+    says: str
+    """One sentence with the figures that matter."""
 
 
 class ExampleFacts:
@@ -57,6 +71,8 @@ class ExampleFacts:
         self.shortest: list[int] = []
         self.typical: list[float] = []
         self.longest: list[int] = []
+        self.longest_example = 0
+        """Tokens of all messages of the longest example."""
 
     def add(self, part: PartTables, published: frozenset[str]) -> None:
         """Take the tables of a part in."""
@@ -87,17 +103,41 @@ class ExampleFacts:
             self.shortest.append(min(same))
             self.typical.append(mean(same))
             self.longest.append(max(same))
+            self.longest_example = max(self.longest_example, row["example_tokens"])
+
+
+def excluded_facts(rejections: Iterable[Rejection]) -> dict[str, int]:
+    """How many documents each file of `documents.exclude` has left out; the details begin with its name."""
+    overlaps = (rejection.detail for rejection in rejections if rejection.reason == "overlaps_evaluation")
+    return dict(Counter(detail.partition(": a text in it has ")[0] for detail in overlaps))
 
 
 def source_facts(documents: Iterable[Mapping[str, Any]]) -> list[SourceFacts]:
-    """Documents by kind and licence; each row has `kind`, `license` and `n_tokens`."""
+    """Documents by kind and licence.
+
+    Args:
+        documents: Rows with `kind`, `license` and `n_tokens`, and with `year` and `language` where they are known.
+    """
     count: Counter[tuple[str, str]] = Counter()
     tokens: Counter[tuple[str, str]] = Counter()
+    years: dict[tuple[str, str], list[int]] = defaultdict(list)
+    languages: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for row in documents:
         key = (row["kind"], row["license"] or "not given")
         count[key] += 1
         tokens[key] += row["n_tokens"]
+        if (year := row.get("year")) is not None:
+            years[key] = [min([year, *years[key]]), max([year, *years[key]])]
+        if language := row.get("language"):
+            languages[key][language] += 1
     return [
-        SourceFacts(kind=kind, license=licence, documents=count[kind, licence], tokens=tokens[kind, licence])
+        SourceFacts(
+            kind=kind,
+            license=licence,
+            documents=count[kind, licence],
+            tokens=tokens[kind, licence],
+            years=(years[kind, licence][0], years[kind, licence][-1]) if years[kind, licence] else None,
+            languages=dict(languages[kind, licence].most_common()),
+        )
         for kind, licence in sorted(count)
     ]

@@ -9,13 +9,29 @@ System and user message are those of the prompt `answer`, so a model is trained 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
 
 from longhop.prompting import Prompts
 from longhop.records import Context, Question, Trace
 from longhop.tokens import Tokenizer
 
-__all__ = ["ExampleCounter", "assistant_content", "messages"]
+__all__ = [
+    "CONVERSATION",
+    "CONVERSATION_WITH_REASONING",
+    "ExampleCounter",
+    "asked",
+    "assistant_content",
+    "conversations",
+    "messages",
+    "said",
+]
+
+_ROLE_AND_CONTENT = [("role", pa.string()), ("content", pa.large_string())]
+CONVERSATION = pa.list_(pa.struct(_ROLE_AND_CONTENT))
+CONVERSATION_WITH_REASONING = pa.list_(pa.struct([*_ROLE_AND_CONTENT, ("reasoning_content", pa.large_string())]))
+"""With reasoning as a field of its own; null in what the model does not say itself."""
 
 
 def assistant_content(reasoning: str, content: str) -> str:
@@ -23,10 +39,39 @@ def assistant_content(reasoning: str, content: str) -> str:
     return f"<think>\n{reasoning}\n</think>\n\n{content}"
 
 
+def asked(prompts: Prompts, context: str, question: str) -> list[dict[str, str]]:
+    """`role` and `content` of what comes before the answer."""
+    return prompts.render("answer", {"context": context, "question": question})
+
+
+def said(reasoning: str, content: str, *, apart: bool = False) -> dict[str, str]:
+    """The assistant's message; with `apart`, its reasoning is the field `reasoning_content`."""
+    if apart:
+        return {"role": "assistant", "content": content, "reasoning_content": reasoning}
+    return {"role": "assistant", "content": assistant_content(reasoning, content)}
+
+
 def messages(prompts: Prompts, context: str, question: str, reasoning: str, content: str) -> list[dict[str, str]]:
     """`role` and `content` of each message of an example."""
-    asked = prompts.render("answer", {"context": context, "question": question})
-    return [*asked, {"role": "assistant", "content": assistant_content(reasoning, content)}]
+    return [*asked(prompts, context, question), said(reasoning, content)]
+
+
+def conversations(rows: Sequence[Sequence[Mapping[str, bytes]]], kind: pa.ListType) -> pa.ListArray:
+    """Conversations as a column.
+
+    Args:
+        rows: The messages of each row, each with fields of `kind` in UTF-8; a field that a message lacks is null.
+        kind: `CONVERSATION` or `CONVERSATION_WITH_REASONING`.
+    """
+    flat = [message for row in rows for message in row]
+    offsets = [0]
+    for row in rows:
+        offsets.append(offsets[-1] + len(row))
+    fields = list(kind.value_type)
+    columns = [pa.array([message.get(field.name) for message in flat], field.type) for field in fields]
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()), pa.StructArray.from_arrays(columns, fields=fields), type=kind
+    )
 
 
 class ExampleCounter:

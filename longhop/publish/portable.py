@@ -32,12 +32,16 @@ def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **recipe,
         "sources": [_source(source) for source in recipe["sources"]],
-        "documents": {**documents, "exclude": [without_place(path) for path in documents["exclude"]]},
-        "checks": {**checks, "exclude": [without_place(path) for path in checks["exclude"]]},
+        "documents": {**documents, "exclude": list(map(_excluded, documents["exclude"]))},
+        "checks": {**checks, "exclude": list(map(_excluded, checks["exclude"]))},
         "tokenizer": without_place(recipe["tokenizer"]),
         "prompts": "prompts" if recipe["prompts"] else None,
         "engines": {role: _engine(engine) for role, engine in recipe["engines"].items()},
     }
+
+
+def _excluded(entry: str | Mapping[str, Any]) -> str | dict[str, Any]:
+    return without_place(entry) if isinstance(entry, str) else {**entry, "path": without_place(entry["path"])}
 
 
 def _source(source: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -23,12 +24,13 @@ import jinja2
 import msgspec
 
 from longhop.funnel import FunnelRow
+from longhop.publish.facts import PictureFile
 from longhop.publish.report_facts import FATES, ReportFacts, gather
 from longhop.publish.report_rows import ReportRows, question_rows, sampled
 from longhop.publish.report_tables import ReportTables
 from longhop.run import Run
 
-__all__ = ["NAME", "render_report", "write_report"]
+__all__ = ["NAME", "render_report", "write_card_pictures", "write_report"]
 
 NAME = "report.html"
 """The report within a run's folder."""
@@ -49,6 +51,25 @@ def write_report(run: Run) -> str:
     return run.folder.url_of(NAME)
 
 
+def write_card_pictures(run: Run, folder: Path, left_out: Mapping[str, tuple[str, str]]) -> list[PictureFile]:
+    """Write the report's pictures as files beside the card.
+
+    Args:
+        run: The run that the dataset is made of.
+        folder: The dataset folder.
+        left_out: Reason and detail of the examples that the dataset leaves out, by question.
+    """
+    _hush()
+    from longhop.publish.pictures import write_pictures  # noqa: PLC0415 - Matplotlib takes a second
+
+    return write_pictures(folder, gather(ReportTables(run), left_out))
+
+
+def _hush() -> None:
+    """Where Matplotlib keeps its list of fonts is nothing to tell in a build."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+
 def render_report(facts: ReportFacts, rows: ReportRows) -> str:
     """The page.
 
@@ -56,9 +77,9 @@ def render_report(facts: ReportFacts, rows: ReportRows) -> str:
         facts: Figures over all rows.
         rows: The questions that the page holds.
     """
-    # Where Matplotlib keeps its list of fonts is nothing to tell in a build.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    from longhop.publish.report_pictures import draw, large, length_of, name_of  # noqa: PLC0415 - Matplotlib takes a second
+    _hush()
+    from longhop.publish.pictures import draw  # noqa: PLC0415 - Matplotlib takes a second
+    from longhop.publish.report_pictures import large, length_of, name_of  # noqa: PLC0415 - the same
 
     page = files("longhop.publish")
     script = page.joinpath("report.js").read_text("utf-8")

@@ -10,7 +10,7 @@ Texts of contexts and traces are not read here: of a million questions a few num
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -109,8 +109,13 @@ class ReportFacts:
         return [cost.state for cost in self.stages if cost.state.parts is None or cost.state.built < cost.state.parts]
 
 
-def gather(tables: ReportTables) -> ReportFacts:
+def gather(tables: ReportTables, left_out: Mapping[str, tuple[str, str]] | None = None) -> ReportFacts:
     """Count all tables of a run, finished or not.
+
+    Args:
+        tables: The run's.
+        left_out: Reason and detail of the examples that the dataset leaves out, by question; as the dataset that is
+            published says where None.
 
     Raises:
         StorageError: A table is missing or damaged.
@@ -124,9 +129,10 @@ def gather(tables: ReportTables) -> ReportFacts:
         sources=source_facts(_documents(tables)),
         stages=[],
     )
-    left_out: dict[str, tuple[str, str]] = {}
-    for part in tables.parts("dataset"):
-        left_out.update(tables.rejected("dataset", part))
+    if left_out is None:
+        left_out = {}
+        for part in tables.parts("dataset"):
+            left_out.update(tables.rejected("dataset", part))
     checks: dict[tuple[str, str], FunnelRow] = {}
     for part in sorted({*tables.parts("contexts"), *tables.parts("questions")}):
         _add(facts, tables, part, left_out, checks)
@@ -141,7 +147,7 @@ def _add(
     facts: ReportFacts,
     tables: ReportTables,
     part: int,
-    left_out: dict[str, tuple[str, str]],
+    left_out: Mapping[str, tuple[str, str]],
     checks: dict[tuple[str, str], FunnelRow],
 ) -> None:
     """Take one part in."""

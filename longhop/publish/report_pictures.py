@@ -1,37 +1,34 @@
-"""The report's pictures, as SVG that stands in the page and takes its colours from it, in light and dark.
+"""The pictures of the report and of the card, as Matplotlib has them; `pictures.py` writes them.
 
-    >>> pictures = draw(facts)
-    >>> pictures[0].title
+    >>> with drawn(facts, ["#000000", "#555555", "#0a6a66", "#bcdcd9", "#d5d5d5"]) as drawings:
+    ...     drawings["funnel"].title
     'From questions to examples'
 
-Drawn with Matplotlib, without its windows: a figure is an object here and no state of the process. Colours are written
-as five placeholders, which become the page's own variables; letters stay letters, in the page's font. Names of checks,
-kinds and reasons come from recipes and models: they are never read as formulas, and the page escapes what it says of
-them.
+Drawn without Matplotlib's windows: a figure is an object here and no state of the process. Its five colours are places
+in a list, which whoever writes it gives. Names of checks, kinds and reasons come from recipes and models: they are
+never read as formulas.
 """
 
 from __future__ import annotations
 
-import html
-import io
-import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from statistics import fmean, quantiles
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.ticker
-import msgspec
+from cycler import cycler
 from matplotlib.figure import Figure
 
 from longhop.publish.report_facts import BINS, ReportFacts
 
-__all__ = ["Picture", "draw", "large", "length_of", "name_of"]
+__all__ = ["Drawing", "drawn", "large", "length_of", "name_of"]
 
-INK, MUTED, ACCENT, SOFT, LINE = "#010101", "#020202", "#030303", "#040404", "#050505"
-_VARIABLES = {INK: "--ink", MUTED: "--muted", ACCENT: "--accent", SOFT: "--soft", LINE: "--line"}
+INK, MUTED, ACCENT, SOFT, LINE = "C0", "C1", "C2", "C3", "C4"
+"""Places in the list of colours that a drawing is made with."""
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "longhop",  # the same figures, the same bytes
@@ -57,26 +54,34 @@ _NAMES = 22  # characters of a name beside a bar
 _BARS = 14
 
 
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """One picture and what it says."""
+class Drawing(NamedTuple):
+    """One picture as Matplotlib has it, and what it says."""
 
     title: str
     says: str
     """One sentence with the figures that matter."""
-    svg: str
-    wide: str = ""
-    """The same for wide screens, where it is drawn for both."""
+    figures: Sequence[Figure]
+    """The narrow one, and where it is drawn for both the wide one."""
+    label: str = ""
+    """What is read aloud in place of the picture; `says` where it is empty."""
 
 
-def draw(facts: ReportFacts) -> list[Picture]:
-    """All pictures for which there is something to draw."""
+@contextmanager
+def drawn(facts: ReportFacts, colours: Sequence[str]) -> Iterator[dict[str, Drawing]]:
+    """All drawings for which there is something to draw, by a word for each; to be written within the block.
+
+    Args:
+        facts: What they show.
+        colours: Of what is read first and second, of what matters, of what is beside it, and of lines.
+    """
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()  # not what a user has set for their own pictures
+        mpl.rcParams["axes.prop_cycle"] = cycler(color=list(colours))
         mpl.rcParams.update(_STYLE)
         # Letters that Matplotlib's own font lacks are set in the page's font.
         warnings.filterwarnings("ignore", message=r"Glyph \d+", category=UserWarning)
-        drawn = [make(facts) for make in _PICTURES]
-    return [picture for picture in drawn if picture is not None]
+        found = {name: make(facts) for name, make in _PICTURES.items()}
+        yield {name: drawing for name, drawing in found.items() if drawing is not None}
 
 
 def large(number: float) -> str:
@@ -101,7 +106,7 @@ def name_of(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _funnel(facts: ReportFacts) -> Picture | None:
+def _funnel(facts: ReportFacts) -> Drawing | None:
     total = len(facts.questions)
     if not total:
         return None
@@ -123,12 +128,11 @@ def _funnel(facts: ReportFacts) -> Picture | None:
         bars = [*bars[: _BARS - 1], (f"{len(rest)} more reasons", left, sum(lost for _, _, lost in rest))]
     bars.append(("examples", left, 0))
     says = f"{facts.n_examples:,} of {total:,} questions became examples ({facts.n_examples / total:.1%})."
-    drawn = [_svg(_funnel_bars(bars, total, width), says) for width in (_NARROW, _WIDE)]
-    return Picture(
+    return Drawing(
         title="From questions to examples",
         says=f"{says} Each bar is what was left, and what fell there.",
-        svg=drawn[0],
-        wide=drawn[1],
+        figures=[_funnel_bars(bars, total, width) for width in (_NARROW, _WIDE)],
+        label=says,
     )
 
 
@@ -147,7 +151,7 @@ def _funnel_bars(bars: Sequence[tuple[str, int, int]], total: int, width: float)
     return figure
 
 
-def _lengths(facts: ReportFacts) -> Picture | None:
+def _lengths(facts: ReportFacts) -> Drawing | None:
     if not facts.contexts:
         return None
     rows = [(target, sorted(tokens)) for target, tokens in sorted(facts.contexts.items())]
@@ -162,14 +166,15 @@ def _lengths(facts: ReportFacts) -> Picture | None:
     _bare(axes)
     every = [tokens / target for target, row in rows for tokens in row]
     says = f"{len(every):,} contexts reach {fmean(every):.1%} of the tokens asked for, {min(every):.1%} at least."
-    return Picture(
+    return Drawing(
         title="Lengths asked and reached",
         says=f"{says} Beside each length: share reached, contexts.",
-        svg=_svg(figure, says),
+        figures=[figure],
+        label=says,
     )
 
 
-def _kinds(facts: ReportFacts) -> Picture | None:
+def _kinds(facts: ReportFacts) -> Drawing | None:
     if not facts.questions:
         return None
     written = Counter(question.kind for question in facts.questions)
@@ -186,14 +191,15 @@ def _kinds(facts: ReportFacts) -> Picture | None:
     _bare(axes)
     of = sum(kept.values())
     shares = ", ".join(f"{name_of(kind)} {kept[kind] / of:.0%}" for kind in kinds) if of else "no examples yet"
-    return Picture(
+    return Drawing(
         title="Kinds of questions",
         says=f"Of the examples: {shares}. Pale: all that were written.",
-        svg=_svg(figure, "Kinds"),
+        figures=[figure],
+        label="Kinds",
     )
 
 
-def _agreement(facts: ReportFacts) -> Picture | None:
+def _agreement(facts: ReportFacts) -> Drawing | None:
     sampled = [question for question in facts.questions if question.votes is not None]
     if not sampled:
         return None
@@ -212,12 +218,15 @@ def _agreement(facts: ReportFacts) -> Picture | None:
     axes.margins(y=0.14)
     mean = f"Examples agree at {fmean(facts.agreement):.0%} on average. " if facts.agreement else ""
     says = f"{mean}{every[facts.samples]:,} of {len(sampled):,} sampled questions are unanimous."
-    return Picture(
-        title="Agreement of the traces", says=f"{says} Pale: questions without an example.", svg=_svg(figure, says)
+    return Drawing(
+        title="Agreement of the traces",
+        says=f"{says} Pale: questions without an example.",
+        figures=[figure],
+        label=says,
     )
 
 
-def _compared(facts: ReportFacts) -> Picture | None:
+def _compared(facts: ReportFacts) -> Drawing | None:
     total = sum(facts.compared.values())
     if not total:
         return None
@@ -239,10 +248,10 @@ def _compared(facts: ReportFacts) -> Picture | None:
     agree = facts.compared[True, True] + facts.compared[False, False]
     says = f"{total:,} distinct answers; the judge gave a verdict on {asked:,}"
     says += f" and agreed with exact match on {agree / asked:.0%} of them." if asked else "."
-    return Picture(title="Exact match against judge", says=says, svg=_svg(figure, says))
+    return Drawing(title="Exact match against judge", says=says, figures=[figure], label=says)
 
 
-def _tokens(facts: ReportFacts) -> Picture | None:
+def _tokens(facts: ReportFacts) -> Drawing | None:
     names = {
         "shortest_tokens": "shortest",
         "trace_tokens": "chosen",
@@ -279,10 +288,10 @@ def _tokens(facts: ReportFacts) -> Picture | None:
         if saved >= 0
         else f"The chosen traces have {-saved:.0%} more tokens than a random one of their answer group."
     )
-    return Picture(title="Shortest, random, longest trace", says=says, svg=_svg(figure, says))
+    return Drawing(title="Shortest, random, longest trace", says=says, figures=[figure], label=says)
 
 
-def _depth(facts: ReportFacts) -> Picture | None:
+def _depth(facts: ReportFacts) -> Drawing | None:
     total = sum(facts.depths.values())
     if not total:
         return None
@@ -304,10 +313,10 @@ def _depth(facts: ReportFacts) -> Picture | None:
     ]
     first, second, last = (f"{third:.0%}" for third in thirds)
     says = f"{total:,} quotes of accepted questions: {first} in the first third, {second} in the second, {last} last."
-    return Picture(title="Place of the evidence", says=says, svg=_svg(figure, says))
+    return Drawing(title="Place of the evidence", says=says, figures=[figure], label=says)
 
 
-def _stages(facts: ReportFacts) -> Picture | None:
+def _stages(facts: ReportFacts) -> Drawing | None:
     rows = [cost for cost in facts.stages if cost.state.seconds or cost.tokens]
     if not rows:
         return None
@@ -327,19 +336,19 @@ def _stages(facts: ReportFacts) -> Picture | None:
     panels[1].tick_params(left=False, labelleft=False)
     says = f"{_duration(sum(seconds))} of work, summed over all workers."
     more = "Tokens: of a stage's rows; of questions, of their checks' prompts."
-    return Picture(title="Time and tokens by stage", says=f"{says} {more}", svg=_svg(figure, says))
+    return Drawing(title="Time and tokens by stage", says=f"{says} {more}", figures=[figure], label=says)
 
 
-_PICTURES: tuple[Callable[[ReportFacts], Picture | None], ...] = (
-    _funnel,
-    _kinds,
-    _lengths,
-    _agreement,
-    _compared,
-    _tokens,
-    _depth,
-    _stages,
-)
+_PICTURES: Mapping[str, Callable[[ReportFacts], Drawing | None]] = {
+    "funnel": _funnel,
+    "kinds": _kinds,
+    "lengths": _lengths,
+    "agreement": _agreement,
+    "compared": _compared,
+    "tokens": _tokens,
+    "depth": _depth,
+    "stages": _stages,
+}
 
 
 def _duration(seconds: float) -> str:
@@ -377,19 +386,3 @@ def _bare(axes: Any) -> None:
 def _label(name: str) -> str:
     safe = "".join(char if char.isprintable() else " " for char in name)
     return safe if len(safe) <= _NAMES else f"{safe[: _NAMES - 1]}…"
-
-
-def _svg(figure: Figure, says: str) -> str:
-    """The picture for the page: no head, no ids that nothing refers to, the page's colours."""
-    written = io.StringIO()
-    figure.savefig(written, format="svg", metadata={"Date": None})
-    text = written.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text, flags=re.DOTALL)  # its style would be that of the page
-    text = re.sub(r'<g id="[^"]*">', "<g>", text)
-    text = re.sub(r' (?:xmlns(?::\w+)?|version)="[^"]*"', "", text)
-    text = re.sub(r"(?<=: )#(0[1-5])\1\1", lambda found: f"var({_VARIABLES[found.group()]})", text)
-    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
-    assert box is not None
-    size = f'viewBox="{box.group()[9:-1]}" width="{float(box[1]):.0f}" height="{float(box[2]):.0f}"'
-    return f'<svg {size} role="img" aria-label="{html.escape(says)}">{text[text.index(">") + 1 :]}'

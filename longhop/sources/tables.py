@@ -35,6 +35,7 @@ from longhop.sources.items import SourceItem, path_of, rejected
 __all__ = [
     "columns_of",
     "missing_columns",
+    "opened",
     "read_jsonl",
     "read_parquet",
     "rows_of_parquet",
@@ -76,7 +77,7 @@ def columns_of(place: Path | str, wanted: Collection[str] = ()) -> list[str]:
     """
     location = str(place) if isinstance(place, Path) or "://" not in place else place
     try:
-        with _opened(location) as stream:
+        with opened(location) as stream:
             if table_format(location) == "parquet":
                 return list(pq.read_schema(stream).names)
             return _columns_of_rows(stream, set(wanted))
@@ -91,7 +92,7 @@ def rows_of_parquet(location: str) -> int:
         SourceError: The file is no Parquet.
     """
     try:
-        with _opened(location) as stream:
+        with opened(location) as stream:
             return int(pq.read_metadata(stream).num_rows)
     except _DAMAGED as error:
         raise SourceError(f"source {location}: not readable as Parquet ({error}). Write the file anew.") from error
@@ -102,7 +103,7 @@ def read_jsonl(item: SourceItem, origin: str | None = None) -> Iterator[RawDocum
     columns = Columns.of(item, None)
     number = -1
     try:
-        with _opened(item.location) as stream:
+        with opened(item.location) as stream:
             for number, row in islice(_rows(stream), item.rows):
                 name = f"{item.path}#{number}"
                 if isinstance(row, str):
@@ -122,7 +123,7 @@ def read_parquet(item: SourceItem, origin: str | None = None) -> Iterator[RawDoc
     """
     with contextlib.ExitStack() as stack:
         try:
-            stream = stack.enter_context(_opened(item.location))
+            stream = stack.enter_context(opened(item.location))
             # Not a row group at once: people write files of one, of gigabytes.
             file = stack.enter_context(pq.ParquetFile(stream, pre_buffer=False, buffer_size=1024**2))
         except _DAMAGED as error:
@@ -162,7 +163,7 @@ def _raise_unreachable(item: SourceItem, error: BaseException) -> None:
 
 
 @contextlib.contextmanager
-def _opened(location: str) -> Iterator[IO[bytes]]:
+def opened(location: str) -> Iterator[IO[bytes]]:
     """A table's bytes, unpacked where its name says that they are packed."""
     with contextlib.ExitStack() as stack:
         if "://" in location:

@@ -12,6 +12,7 @@ Planning needs no text, only each document's length, cuts and terms; rendering r
 
 from __future__ import annotations
 
+import copy
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,17 +24,20 @@ from longhop.errors import CorpusError
 from longhop.markup import DOCUMENT_FOOTER, document_header
 from longhop.recipe import ContextsConfig, Splits
 from longhop.records import Context, ContextPlan, Document, Piece, Rejection, make_id
+from longhop.stages.ordering import arranged
 from longhop.stages.packing import fill
+from longhop.stages.planned import PlannedDocument
 from longhop.stages.relatedness import Relatedness
-from longhop.stages.rendering import Seams, probe_seams, render
-from longhop.stages.stock import FULL_PERCENT, Costs, Pick, PlannedDocument, Stock, least_full, seeded
+from longhop.stages.rendering import DocumentText, Laid, Seams, lay, may_cut_before_indents, probe_seams, render
+from longhop.stages.shortfalls import shortfall
+from longhop.stages.stock import Costs, Pick, Stock, least_full, seeded
 
 if TYPE_CHECKING:
     from longhop.tokens import Tokenizer
 
-__all__ = ["VERSION", "PlannedDocument", "contexts_wanted", "plan_contexts", "render_contexts", "shortfall"]
+__all__ = ["VERSION", "contexts_wanted", "plan_contexts", "render_contexts"]
 
-VERSION = 2
+VERSION = 3
 """Raise it when the same input gives other rows."""
 
 ATTEMPTS = 160
@@ -42,16 +46,8 @@ FIRST_ATTEMPTS = 16
 """After so many it goes on only if no more than a tenth of the contexts is missing."""
 ATTEMPTS_DOCUMENTS = 12_000
 """Documents that all attempts together pack, so that a large corpus is not packed as often."""
-DECIDED_BY = {
-    "license": "documents.licenses",
-    "overlaps_evaluation": "documents.exclude",
-    "too_short": "documents.min_tokens",
-    "too_long": "documents.max_tokens",
-    "cut_to_max_tokens": "documents.max_tokens",
-    "near_duplicate": "documents.near_duplicate",
-    "duplicate": "sources",
-}
-"""Which key of the recipe leaves documents out for which reason; all others lie in the sources."""
+BATCH, BATCH_CHARS = 64, 6_000_000
+"""Contexts, and characters of them, that are rendered before their seams are counted together."""
 
 _Wanted = dict[tuple[str, int], int]
 
@@ -114,7 +110,8 @@ def plan_contexts(
     wanted = contexts_wanted(config.lengths, splits, earlier)
     by_split: dict[str, dict[str, PlannedDocument]] = defaultdict(dict)
     for document in documents:
-        if document.duplicate_of is None and document.n_tokens > 0:
+        wants = config.kinds is None or document.kind in config.kinds
+        if document.duplicate_of is None and document.n_tokens > 0 and wants:
             by_split[document.split][document.document_id] = document
     seams = probe_seams(tokenizer, sample)
     made: list[ContextPlan] = []
@@ -143,7 +140,7 @@ def _plan_split(
     headers = tokenizer.count_batch([document_header(d.title, d.kind) for d in documents])
     footer = tokenizer.count("\n" + DOCUMENT_FOOTER)
     costs = Costs([count + footer for count in headers], *seams)
-    nearness = Relatedness([d.terms for d in documents]) if config.group == "related" else None
+    nearness = Relatedness(documents) if config.group == "related" else None
     own = [plan.pieces for plan in earlier if plan.split == split]
     needed = sum(least_full(target - config.room) * n for target, n in lengths.items())
     best: list[ContextPlan] = []
@@ -152,14 +149,15 @@ def _plan_split(
             documents,
             costs,
             reuse=config.reuse,
-            same_kind=config.group == "kind",
+            by_kind=config.group == "kind" or config.kinds is not None,
             seed=f"{seed}/{split}/{len(own)}",
             thrift=thrift,
             earlier=own,
         )
         ample = stock.capacity(max(lengths) - config.room) >= needed
-        filled = _fill(stock, nearness, lengths, config, shortest_first=thrift % 4 >= 2)
-        best = max(best, [_as_plan(picks, documents, split, target, seed) for target, picks in filled], key=len)
+        # An index is narrowed while documents are used up, so each attempt has its own.
+        filled = _fill(stock, copy.copy(nearness), lengths, config, shortest_first=thrift % 4 >= 2)
+        best = max(best, [_as_plan(picks, documents, split, target, config, seed) for target, picks in filled], key=len)
         missing = sum(lengths.values()) - len(best)
         if not missing or not ample or (thrift >= FIRST_ATTEMPTS and missing > max(1, len(best) // 10)):
             break
@@ -180,14 +178,8 @@ def _fill(
     for target in targets if shortest_first else reversed(targets):
         shorter = max((other - config.room for other in targets if other < target), default=0)
         for _ in range(lengths[target]):
-            picks = fill(
-                stock,
-                nearness,
-                target=target,
-                budget=target - config.room,
-                reserve=shorter // 2,
-                related_share=config.related_share,
-            )
+            budget = target - config.room
+            picks = fill(stock, nearness, target=target, budget=budget, reserve=shorter // 2, config=config)
             if picks is None:
                 break
             filled.append((target, picks))
@@ -195,7 +187,12 @@ def _fill(
 
 
 def _as_plan(
-    picks: Sequence[Pick], documents: Sequence[PlannedDocument], split: str, target: int, seed: int
+    picks: Sequence[Pick],
+    documents: Sequence[PlannedDocument],
+    split: str,
+    target: int,
+    config: ContextsConfig,
+    seed: int,
 ) -> ContextPlan:
     pieces = [
         Piece(
@@ -203,74 +200,15 @@ def _as_plan(
             start=pick.stretch.start,
             end=pick.stretch.end,
             n_tokens=pick.stretch.tokens,
+            related=config.group == "related" and not pick.distractor,
         )
         for pick in picks
     ]
-    # Shuffled by what stands in the context itself, so that related documents come to lie at all depths.
+    # What stands in the context itself decides the order, not how it was found.
     salt = make_id(seed, *sorted((piece.document_id, piece.start) for piece in pieces))
-    pieces.sort(key=lambda piece: seeded(salt, piece.document_id))
+    pieces = arranged(pieces, config.order, salt)
     context_id = make_id(split, target, *((piece.document_id, piece.start, piece.end) for piece in pieces))
     return ContextPlan(context_id=context_id, split=split, target_tokens=target, part=0, pieces=pieces)
-
-
-def shortfall(
-    documents: Sequence[PlannedDocument],
-    config: ContextsConfig,
-    wanted: Mapping[tuple[str, int], int],
-    made: Sequence[ContextPlan],
-    earlier: Sequence[ContextPlan] = (),
-    left_out: Mapping[str, int] | None = None,
-) -> str:
-    """What to say where documents do not fill the contexts: what is missing, why as far as it is known, what to do.
-
-    Args:
-        documents: Those that were planned with.
-        config: The settings they were planned with.
-        wanted: Contexts asked for, by split and target length.
-        made: Those that could be planned.
-        earlier: Those of earlier growth steps.
-        left_out: Documents that are not among `documents`, by the reason of their rejection.
-    """
-    got = Counter((plan.split, plan.target_tokens) for plan in made)
-    lines = [f"the documents fill {len(made):,} of {sum(wanted.values()):,} contexts:"]
-    lines += [
-        f"  {split}, {target} tokens: {count} asked for, {got[split, target]} can be filled"
-        for (split, target), count in sorted(wanted.items())
-        if count
-    ]
-    there = [d for d in documents if d.duplicate_of is None]
-    for split in sorted({key[0] for key, count in wanted.items() if got[key] < count}) if there else ():
-        lengths = {target: count for (own, target), count in wanted.items() if own == split and count}
-        used = sum(piece.n_tokens for plan in earlier if plan.split == split for piece in plan.pieces)
-        lines.append(f"  {split} has {_reason([d for d in there if d.split == split], used, lengths, config)}")
-    reasons = Counter(left_out or {}) + Counter(duplicate=len(documents) - len(there))
-    if reasons:
-        counts = (f"{count:,} {name} ({DECIDED_BY.get(name, 'sources')})" for name, count in reasons.most_common())
-        lines.append(f"  rejected before: {', '.join(counts)}")
-    if there:
-        ways = f"Add documents, raise contexts.reuse (now {config.reuse}), ask for fewer in contexts.lengths"
-        lines.append(f"{ways}, or set contexts.allow_fewer: true to take what can be filled.")
-    else:
-        keys = ", ".join(dict.fromkeys(DECIDED_BY.get(name, "sources") for name in reasons or DECIDED_BY))
-        lines.append(f"No document takes part. Loosen what leaves them out ({keys}), or add others.")
-    return "\n".join(lines)
-
-
-def _reason(own: Sequence[PlannedDocument], used: int, lengths: Mapping[int, int], config: ContextsConfig) -> str:
-    """Why a split's documents do not fill contexts of these lengths, where contexts have `used` of their tokens."""
-    tokens = sum(d.n_tokens for d in own)
-    found = f"{'1 document' if len(own) == 1 else f'{len(own):,} documents'} with {tokens:,} tokens"
-    if len(own) < 2:
-        return f"{found}: a context takes two at least (documents.splits divides them)"
-    half = (min(lengths) - config.room) // 2
-    uncut = sum(d.n_tokens > half and not d.cuts for d in own)
-    if uncut > len(own) // 2:
-        return f"{found}: {uncut:,} of them are above {half:,}, half the shortest of these contexts, and cannot be cut"
-    if tokens * config.reuse - used < sum((target - config.room) * count for target, count in lengths.items()):
-        return f"{found}: too few, where each may stand in {config.reuse} (contexts.reuse)"
-    alike = " of one kind (contexts.group)" if config.group == "kind" else ""
-    filling = f"{FULL_PERCENT} to 100 % of a context, which is easier with longer ones"
-    return f"{found}: enough, but too few{alike} that add up to {filling}"
 
 
 def _into_parts(plans: Sequence[ContextPlan], config: ContextsConfig, seed: int, first: int) -> list[ContextPlan]:
@@ -299,12 +237,15 @@ def _into_parts(plans: Sequence[ContextPlan], config: ContextsConfig, seed: int,
 
 
 def render_contexts(
-    plans: Iterable[ContextPlan], read_document: Callable[[str], Document], tokenizer: Tokenizer, room: int = 0
+    plans: Iterable[ContextPlan],
+    read_document: Callable[[str], Document | DocumentText],
+    tokenizer: Tokenizer,
+    room: int = 0,
 ) -> Iterator[Context | Rejection]:
     """Contexts with text, exact offsets and exact counts, in the order of their plans.
 
     A document's stretch loses the newlines at its end, so `text[start:end]` is its text up to there. Counts of an
-    additive tokenizer come from the documents' cuts; only what surrounds the seams is counted again. For others the
+    additive tokenizer are those of the plan's pieces; only what surrounds the seams is counted again. For others the
     finished text is counted whole.
 
     Args:
@@ -316,11 +257,26 @@ def render_contexts(
     Raises:
         CorpusError: If a piece lies outside its document, so that plan and documents are not of one run.
     """
+    for batch in _laid(plans, read_document, tokenizer):
+        for context in render(batch, tokenizer):
+            if context.n_tokens > context.target_tokens - room:
+                detail = f"{context.n_tokens} tokens for a target of {context.target_tokens} with {room} left free"
+                yield Rejection(stage="contexts", item_id=context.context_id, reason="too_long", detail=detail)
+            else:
+                yield context
+
+
+def _laid(
+    plans: Iterable[ContextPlan], read_document: Callable[[str], Document | DocumentText], tokenizer: Tokenizer
+) -> Iterator[list[Laid]]:
+    """Contexts in batches that are counted together: large enough for all processors, small enough for memory."""
+    indents = tokenizer.additive and may_cut_before_indents(tokenizer)
+    batch: list[Laid] = []
     for plan in plans:
         documents = [read_document(piece.document_id) for piece in plan.pieces]
-        context = render(plan, documents, tokenizer)
-        if context.n_tokens > plan.target_tokens - room:
-            detail = f"{context.n_tokens} tokens for a target of {plan.target_tokens} with {room} left free"
-            yield Rejection(stage="contexts", item_id=plan.context_id, reason="too_long", detail=detail)
-        else:
-            yield context
+        batch.append(lay(plan, documents, tokenizer, indents=indents))
+        if sum(len(laid.text) for laid in batch) >= BATCH_CHARS or len(batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

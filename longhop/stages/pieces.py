@@ -10,7 +10,7 @@ Chapters, sections and files are preferred to paragraphs, at both ends first, th
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from longhop.records import Cut
 
 __all__ = ["Cuttable", "Stretch"]
 
-_Ints = npt.NDArray[np.int64]
+_Numbers = npt.NDArray[np.integer[Any]]
 
 
 class Stretch(NamedTuple):
@@ -31,10 +31,12 @@ class Stretch(NamedTuple):
 
 
 class Cuttable(NamedTuple):
-    """The places where a document may begin or end, its own ends among them, in rising order."""
+    """A document's length, and the places where it may be cut, in rising order."""
 
-    offsets: _Ints
-    tokens: _Ints
+    n_chars: int
+    n_tokens: int
+    offsets: _Numbers
+    tokens: _Numbers
     """Tokens before each place."""
     large: npt.NDArray[np.bool_]
     """Whether a chapter, section or file begins there."""
@@ -42,12 +44,17 @@ class Cuttable(NamedTuple):
     @classmethod
     def of(cls, n_chars: int, n_tokens: int, cuts: Sequence[Cut]) -> Self:
         """The places of a document with these cuts."""
-        inner = sorted((c.offset, c.tokens, c.level != "paragraph") for c in cuts if 0 < c.offset < n_chars)
-        places = [(0, 0, True), *inner, (n_chars, n_tokens, True)]
-        offsets, tokens, large = zip(*places, strict=True)
-        return cls(np.array(offsets, np.int64), np.array(tokens, np.int64), np.array(large, np.bool_))
+        return cls(
+            n_chars,
+            n_tokens,
+            np.array([cut.offset for cut in cuts], np.int64),
+            np.array([cut.tokens for cut in cuts], np.int64),
+            np.array([cut.level != "paragraph" for cut in cuts], np.bool_),
+        )
 
-    def piece(self, least: int, most: int, used: Collection[int], choice: int) -> Stretch | None:
+    def piece(
+        self, least: int, most: int, used: Collection[int], choice: int, beside: Sequence[Stretch] = ()
+    ) -> Stretch | None:
         """A stretch of `least` to `most` tokens, as long as its beginning allows; None where no two cuts give one.
 
         Args:
@@ -55,22 +62,29 @@ class Cuttable(NamedTuple):
             most: Most tokens.
             used: Offsets where earlier pieces of the document begin; others are preferred.
             choice: Any number; it picks among the possible beginnings.
+            beside: Stretches of the document that it may not overlap.
         """
         if most < max(least, 1):
             return None
-        everywhere = np.arange(len(self.offsets))
-        large = everywhere[self.large]
+        inner = (self.offsets > 0) & (self.offsets < self.n_chars)
+        offsets = np.concatenate(([0], self.offsets[inner], [self.n_chars])).astype(np.int64)
+        tokens = np.concatenate(([0], self.tokens[inner], [self.n_tokens])).astype(np.int64)
+        everywhere = np.arange(len(offsets))
+        large = everywhere[np.concatenate(([True], self.large[inner], [True]))]
         taken = np.array(sorted(used), np.int64)
         again: Stretch | None = None
         for starts, ends in ((large, large), (large, everywhere), (everywhere, everywhere)):
-            reach = np.searchsorted(self.tokens[ends], self.tokens[starts] + most, side="right") - 1
+            reach = np.searchsorted(tokens[ends], tokens[starts] + most, side="right") - 1
             stops = ends[np.maximum(reach, 0)]
-            sizes = self.tokens[stops] - self.tokens[starts]
-            fits = np.flatnonzero((sizes >= max(least, 1)) & (stops > starts))
-            fresh = fits[~np.isin(self.offsets[starts[fits]], taken)]
+            sizes = tokens[stops] - tokens[starts]
+            apart = (sizes >= max(least, 1)) & (stops > starts)
+            for other in beside:
+                apart &= (offsets[stops] <= other.start) | (offsets[starts] >= other.end)
+            fits = np.flatnonzero(apart)
+            fresh = fits[~np.isin(offsets[starts[fits]], taken)]
             if len(fits) and (len(fresh) or again is None):
                 i = int(fresh[choice % len(fresh)] if len(fresh) else fits[choice % len(fits)])
-                stretch = Stretch(int(self.offsets[starts[i]]), int(self.offsets[stops[i]]), int(sizes[i]))
+                stretch = Stretch(int(offsets[starts[i]]), int(offsets[stops[i]]), int(sizes[i]))
                 if len(fresh):
                     return stretch
                 again = stretch

@@ -35,7 +35,7 @@ from longhop.writing.wanted import allowed
 
 __all__ = ["VERSION", "write_questions"]
 
-VERSION = 3
+VERSION = 4
 """Raise it when the same input gives other rows."""
 
 log = logging.getLogger("longhop")

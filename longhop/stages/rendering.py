@@ -1,14 +1,14 @@
 """The text of a context, with the exact place and the exact count of every document in it.
 
-    >>> context = render(plan, [documents[piece.document_id] for piece in plan.pieces], tokenizer)
+    >>> pieces = [documents[piece.document_id] for piece in plan.pieces]
+    >>> [context] = render([lay(plan, pieces, tokenizer, indents=True)], tokenizer)
     >>> row = context.documents[0]
     >>> context.text[row.start : row.end]
     'The harbour of Marrow Bay…'
 
-Documents were tokenised when they were cleaned, and their cuts know how many tokens lie before each. Between the first
-and the last cut of a piece an additive tokenizer counts the same as in the document, so only what surrounds the seams,
-from the last cut of one piece to the first of the next, is counted again. For other tokenizers the finished text is
-counted whole.
+Documents were tokenised when they were cleaned. An additive tokenizer counts the same between two lines of a document
+wherever it stands, so only what surrounds the seams is counted again: from the last line of one piece over the tags to
+the first of the next. For other tokenizers the finished text is counted whole.
 
 Planning has no text to count. `probe_seams` tells it how far a document's count in a context lies from what it knows:
 the counts of the document, of its header and of its footer.
@@ -16,18 +16,23 @@ the counts of the document, of its header and of its footer.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, product
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+import msgspec
+
 from longhop.errors import CorpusError
 from longhop.markup import DOCUMENT_FOOTER, document_header, render_document
-from longhop.records import Context, ContextDocument, ContextPlan, Document, Piece
+from longhop.records import Context, ContextDocument, ContextPlan, Document, Piece, Record
 
 if TYPE_CHECKING:
     from longhop.tokens import Tokenizer
 
-__all__ = ["Seams", "probe_seams", "render"]
+__all__ = ["DocumentText", "Laid", "Seams", "lay", "may_cut_before_indents", "probe_seams", "render"]
 
 STARTS = (
     *("The house", "it was", "Alice", "Although we", "MARROW", "Beyond them", "“I know,”", '"But it', "'Tis", "_You_"),
@@ -40,8 +45,16 @@ TAIL = 0.03
 """Share of the texts on either side that are left out of account; what they may have is spared in every context."""
 SHORT_CHARS = 4_000
 """A text that is longer is not tried."""
+LONG_CHARS = 500_000
+"""Texts above this are counted one a thread."""
 FEWEST_TEXTS, MOST_TEXTS = 30, 1_000
 """Fewer texts of a corpus than the first do not show what it is like; of more than the last, some are tried."""
+
+# Before a line that begins with a non-blank, or with blanks behind a line that ends in none.
+_LINE = re.compile(r"\n(?=\S)|(?<=\S)\n(?=[ \t]+\S)")
+_ENDS_OF_LINES = ("word\n", "Word.\n", "f(1);\n", "}\n", "12\n", "//\n", "é”\n", "#\n", "*/\n", "x:\n", "'\n", "的\n")
+_INDENTS = (" ", "  ", "    ", "        ", "\t", "\t\t", " \t")
+_INDENTED = ("a", "A b", "1", "_x", '"s', "'s", "(x)", "/", "//", "#", "}", "é", "的", "<", "$x", "@x", "...", "s")
 
 
 class Seams(NamedTuple):
@@ -102,50 +115,83 @@ def probe_seams(tokenizer: Tokenizer, sample: Sequence[str] = ()) -> tuple[Seams
     return Seams.of(whole, first), Seams.of([*whole, *cut], first)
 
 
-class _Block(NamedTuple):
-    """A rendered piece."""
+class DocumentText(Record, frozen=True, kw_only=True):
+    """What rendering needs of a document: some of its columns."""
 
-    document: Document
+    document_id: str
+    kind: str
+    title: str
+    source: str
+    license: str | None
     text: str
-    body: tuple[int, int]
-    """Where the document's own text lies in `text`."""
-    counted: tuple[int, int]
-    """Which stretch of `text` needs no further counting; empty if none."""
-    tokens: int
-    """Tokens of that stretch."""
+    n_chars: int
+    n_tokens: int
 
 
-def render(plan: ContextPlan, documents: Sequence[Document], tokenizer: Tokenizer) -> Context:
-    """Render the pieces of a plan, whose documents stand in the same order.
+class Laid(NamedTuple):
+    """A context whose text stands and whose tokens are still to be counted."""
+
+    plan: ContextPlan
+    text: str
+    rows: list[ContextDocument]
+    """Its documents, each with the tokens that are known of it."""
+    known: int
+    """Tokens of the text that are known."""
+    seams: list[str]
+    """Stretches of the text that are to be counted."""
+    beside: list[tuple[int, str, int]]
+    """Stretches of documents to be counted: the row, the stretch, and how often its count is added to the row's (to be
+    subtracted where negative)."""
+    inside: list[tuple[str, int]]
+    """Stretches to be counted whose counts are added to what is known of the text as often."""
+
+
+def lay(
+    plan: ContextPlan, documents: Sequence[Document | DocumentText], tokenizer: Tokenizer, *, indents: bool
+) -> Laid:
+    """Lay out the pieces of a plan, whose documents stand in the same order.
 
     A piece loses the newlines at its end, since one newline and the footer follow.
+
+    Args:
+        plan: Which pieces.
+        documents: What they are of.
+        tokenizer: The recipe's.
+        indents: Whether counts add up before indented lines: `may_cut_before_indents` of the tokenizer.
 
     Raises:
         CorpusError: If a piece lies outside its document, so that plan and documents are not of one run.
     """
-    blocks = [
-        _block(plan.context_id, piece, document, additive=tokenizer.additive)
-        for piece, document in zip(plan.pieces, documents, strict=True)
-    ]
-    seams, carried = [], ""
-    for block in blocks:
-        first, last = block.counted
-        if first < last:
-            seams.append(carried + block.text[:first])
-            carried = block.text[last:]
-        else:
-            carried += block.text
-    ends = [
-        part
-        for _, text, body, counted, _ in blocks
-        for part in (text[body[0] : counted[0]], text[counted[1] : body[1]])
-    ]
-    counts = tokenizer.count_batch([*seams, carried, *ends])
-    around, beside = sum(counts[: len(seams) + 1]), counts[len(seams) + 1 :]
+    texts: list[str] = []
     rows: list[ContextDocument] = []
-    length = 0
-    for number, block in enumerate(blocks):
-        document = block.document
+    seams: list[str] = []
+    beside: list[tuple[int, str, int]] = []
+    inside: list[tuple[str, int]] = []
+    length = known = 0
+    carried = ""
+    for number, (piece, document) in enumerate(zip(plan.pieces, documents, strict=True)):
+        body = _body(plan.context_id, piece, document)
+        text = render_document(document.title, document.kind, body)
+        start = len(document_header(document.title, document.kind))
+        first, last = _safe_lines(body, tokenizer, indents=indents) if tokenizer.additive else (len(body), len(body))
+        whole = document.text[piece.start : piece.end]
+        n_tokens = 0
+        if first < last:
+            # What lies between is the piece without its first and last lines, which end otherwise in the document.
+            head, tail, old_tail = body[:first], body[last:], whole[last:]
+            seams.append(carried + text[: start + first])
+            carried = text[start + last :]
+            n_tokens = piece.n_tokens
+            known += n_tokens
+            inside += [(head, -1), (old_tail, -1)]
+            if tail != old_tail:
+                beside += [(number, tail, 1), (number, old_tail, -1)]
+        else:
+            carried += text
+            if len(body) == document.n_chars:
+                n_tokens = document.n_tokens
+            else:
+                beside.append((number, body, 1))
         rows.append(
             ContextDocument(
                 document_id=document.document_id,
@@ -153,34 +199,86 @@ def render(plan: ContextPlan, documents: Sequence[Document], tokenizer: Tokenize
                 title=document.title,
                 source=document.source,
                 license=document.license,
-                start=length + block.body[0],
-                end=length + block.body[1],
-                n_tokens=beside[2 * number] + block.tokens + beside[2 * number + 1],
+                start=length + start,
+                end=length + start + len(body),
+                n_tokens=n_tokens,
             )
         )
-        length += len(block.text)
-    return Context(
-        context_id=plan.context_id,
-        split=plan.split,
-        target_tokens=plan.target_tokens,
-        n_tokens=around + sum(block.tokens for block in blocks),
-        text="".join(block.text for block in blocks),
-        documents=rows,
-    )
+        texts.append(text)
+        length += len(text)
+    return Laid(plan, "".join(texts), rows, known, [*seams, carried], beside, inside)
 
 
-def _block(context_id: str, piece: Piece, document: Document, *, additive: bool) -> _Block:
+def render(laid: Sequence[Laid], tokenizer: Tokenizer) -> list[Context]:
+    """Count what is not known of contexts, all in one batch."""
+    stretches = [
+        stretch
+        for each in laid
+        for stretch in (*each.seams, *(text for _, text, _ in each.beside), *(text for text, _ in each.inside))
+    ]
+    counts = iter(_counted(stretches, tokenizer))
+    contexts = []
+    for each in laid:
+        n_tokens = each.known + sum(next(counts) for _ in each.seams)
+        own = [row.n_tokens for row in each.rows]
+        for number, _, times in each.beside:
+            own[number] += times * next(counts)
+        n_tokens += sum(times * next(counts) for _, times in each.inside)
+        contexts.append(
+            Context(
+                context_id=each.plan.context_id,
+                split=each.plan.split,
+                target_tokens=each.plan.target_tokens,
+                n_tokens=n_tokens,
+                text=each.text,
+                documents=[
+                    msgspec.structs.replace(row, n_tokens=many) for row, many in zip(each.rows, own, strict=True)
+                ],
+            )
+        )
+    return contexts
+
+
+def _counted(texts: Sequence[str], tokenizer: Tokenizer) -> list[int]:
+    """Tokens of each text; long ones side by side, since a tokenizer works on one text with one processor."""
+    long = [place for place, text in enumerate(texts) if len(text) > LONG_CHARS]
+    if len(long) < 2:
+        return tokenizer.count_batch(texts)
+    counts = tokenizer.count_batch([text if len(text) <= LONG_CHARS else "" for text in texts])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for place, count in zip(long, pool.map(tokenizer.count, [texts[place] for place in long]), strict=True):
+            counts[place] = count
+    return counts
+
+
+def _body(context_id: str, piece: Piece, document: Document | DocumentText) -> str:
     if piece.document_id != document.document_id or not 0 <= piece.start < piece.end <= len(document.text):
         raise CorpusError(
             f"context {context_id}: its piece {piece.document_id}[{piece.start}:{piece.end}] lies outside document "
             f"{document.document_id} of {len(document.text)} characters; plan and documents are not of one run"
         )
-    body = document.text[piece.start : piece.end].rstrip("\n")
-    text = render_document(document.title, document.kind, body)
-    start = len(document_header(document.title, document.kind))
-    end = start + len(body)
-    inside = [cut for cut in document.cuts if piece.start < cut.offset < piece.start + len(body)] if additive else []
-    if not inside:
-        return _Block(document, text, (start, end), (end, end), 0)
-    first, last = (start + cut.offset - piece.start for cut in (inside[0], inside[-1]))
-    return _Block(document, text, (start, end), (first, last), inside[-1].tokens - inside[0].tokens)
+    return document.text[piece.start : piece.end].rstrip("\n")
+
+
+def may_cut_before_indents(tokenizer: Tokenizer) -> bool:
+    """Whether counts add up before indented lines, as tried; code has few others."""
+    behind = [indent + text for indent in _INDENTS for text in _INDENTED]
+    left, right = tokenizer.count_batch(_ENDS_OF_LINES), tokenizer.count_batch(behind)
+    whole = tokenizer.count_batch([end + text for end in _ENDS_OF_LINES for text in behind])
+    return [a + b for a in left for b in right] == whole
+
+
+def _safe_lines(body: str, tokenizer: Tokenizer, *, indents: bool) -> tuple[int, int]:
+    """Where the second line and the last begin, of those lines before which counts add up; equal if there is none."""
+
+    def is_safe(at: int) -> bool:
+        char = body[at : at + 1]
+        return indents if char.isspace() else tokenizer.may_cut_before(char)
+
+    first = next((match.end() for match in _LINE.finditer(body) if is_safe(match.end())), len(body))
+    last = len(body)
+    while last > first:
+        last = body.rfind("\n", first - 1, last - 1) + 1
+        if last <= first or (_LINE.match(body, last - 1) and is_safe(last)):
+            break
+    return first, max(first, last)

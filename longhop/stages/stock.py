@@ -1,7 +1,7 @@
 """The documents of one split that contexts are packed from: what each costs, how often it may stand, in which order.
 
-    >>> stock = Stock(documents, costs, reuse=4, same_kind=False, seed="7/train", thrift=0)
-    >>> stock.line_up(target=8192, reserve=2048)
+    >>> stock = Stock(documents, costs, reuse=4, by_kind=False, seed="7/train", thrift=0)
+    >>> stock.line_up(target=8192, budget=8192, reserve=2048)
     >>> with closing(stock.browse("")) as browse:
     ...     next(browse)
     17
@@ -14,33 +14,22 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from longhop.records import Cut, Piece, Record, Term
-from longhop.stages.pieces import Cuttable, Stretch
+from longhop.records import Piece
+from longhop.stages.pieces import Stretch
+from longhop.stages.planned import PlannedDocument
 from longhop.stages.rendering import Seams
 
-__all__ = ["Costs", "Pick", "PlannedDocument", "Stock", "least_full", "seeded"]
+__all__ = ["Costs", "Pick", "Stock", "least_full", "seeded"]
 
 FULL_PERCENT = 95
 """A context is full from this percentage of its budget."""
-
-
-class PlannedDocument(Record, frozen=True, kw_only=True):
-    """What planning needs of a document: its row in `documents` without text, and its row in `plan`."""
-
-    document_id: str
-    kind: str
-    title: str
-    n_chars: int
-    n_tokens: int
-    cuts: list[Cut]
-    terms: list[Term]
-    split: str
-    duplicate_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +54,7 @@ class Pick:
     """A stretch of a document in a context."""
 
     document: int
+    kind: str
     stretch: Stretch
     size: int
     """The most tokens that it has there, with header and footer."""
@@ -94,7 +84,7 @@ class Stock:
         costs: Costs,
         *,
         reuse: int,
-        same_kind: bool,
+        by_kind: bool,
         seed: str,
         thrift: int,
         earlier: Iterable[Sequence[Piece]] = (),
@@ -105,22 +95,22 @@ class Stock:
             documents: All of one split, sorted by id.
             costs: Tokens beside their text.
             reuse: In how many contexts a document may stand.
-            same_kind: Whether a context takes documents of one kind only; kinds are then pools of their own.
+            by_kind: Whether each kind is a pool of its own.
             seed: Decides all orders.
             thrift: 0 for contexts as varied as possible; from 1 on for using the documents up as far as possible, each
                 number in another order.
             earlier: The pieces of each context that stands already; documents that are not here are passed over.
         """
         self.documents, self.costs, self.thrift = documents, costs, thrift
-        self._reuse, self._same_kind, self._seed = reuse, same_kind, seed
+        self._reuse, self._by_kind, self._seed = reuse, by_kind, seed
         self._whole = np.array([d.n_tokens for d in documents], np.int64) + np.array(costs.overhead, np.int64)
         self._whole += costs.whole.high
-        self._kinds = np.array([d.kind for d in documents], np.str_)
         self._used = np.zeros(len(documents), np.int64)
-        self._starts: list[set[int]] = [set() for _ in documents]
+        self._starts: dict[int, set[int]] = {}
         self._made: set[frozenset[tuple[int, int, int]]] = set()
-        self._cuttable: dict[int, Cuttable] = {}
         self._pools: dict[str, list[tuple[int, int, int, int, int]]] = {}
+        self._once: Counter[str] = Counter()
+        self._in_all: Counter[str] = Counter()
         self._queued: list[bool] = []
         self._target = self._reserve = self._half = 0
         places = {d.document_id: place for place, d in enumerate(documents)}
@@ -128,16 +118,23 @@ class Stock:
             there = [(places[p.document_id], p.start, p.end) for p in pieces if p.document_id in places]
             self._made.add(frozenset(there))
             for document, start, _ in there:
-                self._used[document] += 1
-                self._starts[document].add(start)
+                self._starts.setdefault(document, set()).add(start)
+            self._used[sorted({document for document, *_ in there})] += 1
+        self.there: npt.NDArray[np.bool_] = self._used < reuse
+        """Which documents may stand in one more context; it changes as they are taken."""
 
     def size(self, document: int) -> int:
         """The most tokens that the whole document has in a context."""
         return int(self._whole[document])
 
+    @property
+    def made(self) -> int:
+        """How many contexts stand already."""
+        return len(self._made)
+
     def available(self, document: int) -> bool:
         """Whether it may stand in one more context."""
-        return bool(self._used[document] < self._reuse)
+        return bool(self.there[document])
 
     def capacity(self, budget: int) -> int:
         """Tokens that all documents together can still give to contexts of this budget."""
@@ -146,14 +143,12 @@ class Stock:
 
     def pools(self, budget: int) -> list[str]:
         """The pools that might fill one more context, the richest first."""
-        left = np.maximum(self._reuse - self._used, 0)
-        ample = np.minimum(self._whole, budget // 2)
-        once: dict[str, int] = {}
-        in_all: dict[str, int] = {}
-        for pool in self._pools:
-            here = (left > 0) & (self._kinds == pool) if self._same_kind else left > 0
-            once[pool], in_all[pool] = int(ample[here].sum()), int((ample * left)[here].sum())
-        return sorted((p for p in once if once[p] >= least_full(budget)), key=lambda p: (-in_all[p], p))
+        full = [pool for pool, tokens in self._once.items() if tokens >= least_full(budget)]
+        return sorted(full, key=lambda pool: (-self._in_all[pool], pool))
+
+    def tokens(self, pool: str) -> int:
+        """Tokens that a pool has for one more context."""
+        return self._once[pool]
 
     def line_up(self, target: int, budget: int, reserve: int) -> None:
         """Put all available documents into the order that suits a target.
@@ -166,20 +161,27 @@ class Stock:
         if target == self._target:
             return
         self._target, self._half, self._reserve = target, budget // 2, reserve
-        self._pools = {}
+        self._pools, self._once, self._in_all = {}, Counter(), Counter()
         self._queued = [False] * len(self.documents)
-        for document in range(len(self.documents)):
+        for document in np.flatnonzero(self.there).tolist():
             self._queue(document)
+            self._once[self._pool(document)] += self._ample(document)
+            self._in_all[self._pool(document)] += self._ample(document) * (self._reuse - int(self._used[document]))
+
+    def _pool(self, document: int) -> str:
+        return self.documents[document].kind if self._by_kind else ""
+
+    def _ample(self, document: int) -> int:
+        return min(self.size(document), self._half)
 
     def _queue(self, document: int) -> None:
-        used, size = int(self._used[document]), self._whole[document]
+        used, size = int(self._used[document]), self.size(document)
         if used >= self._reuse or self._queued[document]:
             return
         behind = int(size <= self._reserve if self.thrift else size > self._half)
         order = seeded(self._seed, self._target, self.thrift, used, self.documents[document].document_id)
         key = (behind, used) if self.thrift % 2 else (used, behind)
-        pool = self.documents[document].kind if self._same_kind else ""
-        heapq.heappush(self._pools.setdefault(pool, []), (*key, order, document, used))
+        heapq.heappush(self._pools.setdefault(self._pool(document), []), (*key, order, document, used))
         self._queued[document] = True
 
     def browse(self, pool: str) -> Generator[int]:
@@ -202,23 +204,31 @@ class Stock:
     def whole(self, document: int, *, distractor: bool) -> Pick:
         """The whole document."""
         own = self.documents[document]
-        return Pick(
-            document, Stretch(0, own.n_chars, own.n_tokens), self.size(document), self.costs.whole.spread, distractor
-        )
+        stretch = Stretch(0, own.n_chars, own.n_tokens)
+        return Pick(document, own.kind, stretch, self.size(document), self.costs.whole.spread, distractor)
 
-    def piece(self, document: int, least: int, most: int, *, distractor: bool) -> Pick | None:
-        """A piece of a size from `least` to `most`, beginning where none did before; None where cuts allow none."""
+    def piece(
+        self, document: int, least: int, most: int, *, distractor: bool, beside: Sequence[Stretch] = ()
+    ) -> Pick | None:
+        """A piece of a size from `least` to `most`, beginning where none did before; None where cuts allow none.
+
+        Args:
+            document: Its place.
+            least: Fewest tokens, with header and footer.
+            most: Most tokens.
+            distractor: What the pick is.
+            beside: Stretches of the document that the piece may not overlap.
+        """
         own = self.documents[document]
-        beside = self.costs.overhead[document] + self.costs.cut.high
-        if not least <= min(most, own.n_tokens + beside):
+        around = self.costs.overhead[document] + self.costs.cut.high
+        if not least <= min(most, own.n_tokens + around):
             return None
-        if document not in self._cuttable:
-            self._cuttable[document] = Cuttable.of(own.n_chars, own.n_tokens, own.cuts)
         choice = seeded(self._seed, self._target, self._used[document], own.document_id)
-        stretch = self._cuttable[document].piece(least - beside, most - beside, self._starts[document], choice)
+        used = self._starts.get(document, ())
+        stretch = own.cuts.piece(least - around, most - around, used, choice, beside)
         if stretch is None:
             return None
-        return Pick(document, stretch, stretch.tokens + beside, self.costs.cut.spread, distractor)
+        return Pick(document, own.kind, stretch, stretch.tokens + around, self.costs.cut.spread, distractor)
 
     def take(self, picks: Sequence[Pick]) -> bool:
         """Count the documents of a context as used; False, and nothing done, if a context of the same pieces exists."""
@@ -227,7 +237,12 @@ class Stock:
             return False
         self._made.add(pieces)
         for pick in picks:
-            self._used[pick.document] += 1
-            self._starts[pick.document].add(pick.stretch.start)
-            self._queue(pick.document)
+            self._starts.setdefault(pick.document, set()).add(pick.stretch.start)
+        for document in sorted({pick.document for pick in picks}):
+            self._used[document] += 1
+            self._in_all[self._pool(document)] -= self._ample(document)
+            self.there[document] = self._used[document] < self._reuse
+            if not self.there[document]:
+                self._once[self._pool(document)] -= self._ample(document)
+            self._queue(document)
         return True

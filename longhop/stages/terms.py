@@ -15,6 +15,7 @@ from collections.abc import Mapping
 
 from longhop.records import Term
 from longhop.stages.common_words import COMMON_WORDS
+from longhop.stages.words import split_words
 
 __all__ = ["rare_terms"]
 
@@ -23,11 +24,12 @@ MOST_NAMES = 128
 MOST_IDENTIFIERS = 96
 
 # A capital letter behind a small one, a comma or an opening mark begins a name; at the start of a sentence who knows.
-_NAME = re.compile(r"(?<=[a-z,;(\"“‘'][ \n])[A-Z][a-zà-ÿ]+(?:[ \n-](?:of |de |von |van )?[A-Z][a-zà-ÿ]+){0,3}")
+# What stands before is looked at behind the letter: a pattern that begins with its letters is searched for faster.
+_NAME = re.compile(r"[A-Z](?<=[a-z,;(\"“‘'][ \n][A-Z])[a-zà-ÿ]+(?:[ \n-](?:of |de |von |van )?[A-Z][a-zà-ÿ]+){0,3}")
 _OPENS_TEXT = re.compile(r"[A-Z][a-zà-ÿ]+(?: [A-Z][a-zà-ÿ]+){1,3}")
-_TOKEN = re.compile(r"\w+")
-_IDENTIFIER = re.compile(r"_*[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+|[a-z]+[A-Z]\w+|[A-Z]+\d\w*")
-_WORD = re.compile(r"[a-zà-ÿ]{4,}")
+# Of words that stand on lines of their own.
+_IDENTIFIER = re.compile(r"^(?:_*[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+|[a-z]+[A-Z]\w+|[A-Z]+\d\w*)$", re.MULTILINE)
+_WORD = re.compile(r"^[a-zà-ÿ]{4,}$", re.MULTILINE)
 _NOT_NAMES = frozenset(
     "Mr Mrs Miss Ms Dr Sir Lady Lord Saint St The This That These Those And But For God Monday Tuesday Wednesday "
     "Thursday Friday Saturday Sunday January February March April May June July August September October November "
@@ -50,13 +52,10 @@ def rare_terms(text: str) -> list[Term]:
     for found, count in Counter(_OPENS_TEXT.findall(text)).items():
         if found in names:
             names[found] = max(names[found], count)
-    identifiers, words = {}, {}
-    for token, count in Counter(_TOKEN.findall(text)).items():
-        if _WORD.fullmatch(token):
-            if token not in COMMON_WORDS:
-                words[token] = count
-        elif _IDENTIFIER.fullmatch(token):
-            identifiers[token] = count
+    counts = Counter(split_words(text))
+    lines = "\n".join(counts)
+    identifiers = {token: counts[token] for token in _IDENTIFIER.findall(lines)}
+    words = {token: counts[token] for token in _WORD.findall(lines) if token not in COMMON_WORDS}
     chosen = dict(_top(names, MOST_NAMES))
     chosen |= _top(identifiers, MOST_IDENTIFIERS)
     chosen |= _top(words, MOST_TERMS - len(chosen))

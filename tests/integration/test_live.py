@@ -15,6 +15,7 @@ import pytest
 from longhop import live
 from longhop.claims import Running
 from longhop.live import following
+from longhop.spending import Spent
 from longhop.storage import RunFolder
 from tests.integration.conftest import build
 from tests.integration.corpus import write_corpus, write_recipe
@@ -109,8 +110,7 @@ def test_status_says_what_runs_now(recipe: Path, tmp_path: Path) -> None:
                 expected=20,
                 answers=2,
                 tokens=100,
-                prompt_tokens=8,
-                cached_tokens=6,
+                spent={"reader": Spent(prompt_tokens=8, cached_tokens=6)},
             )
         )
         done = subprocess.run(  # noqa: S603 - our own command

@@ -1,22 +1,22 @@
 """A dataset goes to a Hub on the loopback with the real client, in one commit, and is loaded back from there."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from huggingface_hub import constants
 
 from longhop.errors import PublishError
 from longhop.publish.upload import push
 from tests.hub import TOKEN, USER, Hub
 from tests.integration.conftest import build
 from tests.integration.corpus import write_corpus, write_recipe
-from tests.small_run import tables, write_dataset
+from tests.pushing import Here, licensed_dataset, sha, turned
 
 # The client's own use of its HTTP library, in `lfs_upload`.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -30,13 +30,11 @@ print(push(Path(sys.argv[1]), "org/name", private=True))
 LOAD = """
 import json, sys
 import datasets
-from huggingface_hub import snapshot_download
-folder = snapshot_download("org/name", repo_type="dataset", cache_dir=sys.argv[1] + "/hub")
 rows = {}
-for name in ("default", "traces", "questions", "contexts"):
-    loaded = datasets.load_dataset(folder, name, cache_dir=sys.argv[1] + "/datasets")
+for name in datasets.get_dataset_config_names("org/name"):
+    loaded = datasets.load_dataset("org/name", name, cache_dir=sys.argv[1])
     rows[name] = {split: loaded[split].num_rows for split in loaded}
-first = datasets.load_dataset(folder, "default", cache_dir=sys.argv[1] + "/datasets")["test"][0]
+first = datasets.load_dataset("org/name", split="test", cache_dir=sys.argv[1])[0]
 print(json.dumps({"rows": rows, "first": first}))
 """
 
@@ -52,9 +50,7 @@ def call(code: str, *arguments: object, home: Path, **environment: str) -> subpr
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A small dataset folder."""
-    target = tmp_path / "dataset"
-    write_dataset(target, tables()[0])
-    return target
+    return licensed_dataset(tmp_path / "dataset")
 
 
 def test_a_dataset_is_pushed_in_one_commit_and_loads_back(folder: Path, tmp_path: Path) -> None:
@@ -62,11 +58,14 @@ def test_a_dataset_is_pushed_in_one_commit_and_loads_back(folder: Path, tmp_path
     with Hub() as hub:
         pushed = call(PUSH, folder, home=tmp_path / "home", **hub.environment)
         assert pushed.returncode == 0, pushed.stderr
-        assert pushed.stdout.strip() == f"{hub.url}/datasets/org/name/commit/{'0' * 40}"
+        assert pushed.stdout.strip() == f"{hub.url}/datasets/org/name/commit/{hub.commits[0].oid}"
         local = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         assert len(hub.commits) == 1
         assert (hub.commits[0].repo, hub.commits[0].branch) == ("org/name", "main")
-        assert {name: data for name, data in hub.files("org/name").items() if name != ".gitattributes"} == local
+        there = hub.files("org/name")
+        said = json.loads(there.pop("longhop.json"))["files"]
+        assert there == local
+        assert {name: each["sha256"] for name, each in said.items()} == {n: sha(data) for n, data in local.items()}
         assert hub.repos["org/name"]["type"] == "dataset"
         assert hub.repos["org/name"].get("private") or hub.repos["org/name"].get("visibility") == "private"
         loaded = call(LOAD, tmp_path / "cache", home=tmp_path / "home", **hub.environment)
@@ -82,21 +81,8 @@ def test_a_dataset_is_pushed_in_one_commit_and_loads_back(folder: Path, tmp_path
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Hub], None]:
-    """Turns the client of this process to a Hub."""
-
-    def turn(hub: Hub) -> None:
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-        monkeypatch.setenv("HF_TOKEN", TOKEN)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-    return turn
-
-
-Here = Callable[[Hub], None]
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Here:
+    return turned(monkeypatch, tmp_path)
 
 
 def test_a_second_push_sends_no_object_twice(folder: Path, here: Here) -> None:
@@ -216,6 +202,143 @@ def test_a_hub_that_is_away_and_a_folder_that_is_empty(folder: Path, here: Here)
     assert "no dataset here" in failure(folder, "org/name")
 
 
+def test_content_of_others_is_neither_overwritten_nor_deleted(folder: Path, here: Here) -> None:
+    """Refused with the files' names; asked to overwrite, what stands in the way goes and the rest stays."""
+    with Hub() as hub:
+        here(hub)
+        hub.make("org/name")
+        others = {"README.md": b"# Mine", "notes.txt": b"notes", "data/default/test-9.parquet": b"rows"}
+        hub.put("org/name", others)
+        message = failure(folder, "org/name")
+        assert "has files that longhop did not put there: README.md, data/default/test-9.parquet, notes.txt" in message
+        assert "--overwrite" in message
+        assert hub.files("org/name") == others
+        push(folder, "org/name", overwrite=True)
+        there = hub.files("org/name")
+        assert there["README.md"] == (folder / "README.md").read_bytes()
+        assert there["notes.txt"] == b"notes"
+        assert "data/default/test-9.parquet" not in there
+
+
+def test_a_repository_made_on_the_hubs_page_counts_as_empty(folder: Path, here: Here) -> None:
+    """It has a card with a head and no words, which nobody would miss."""
+    with Hub() as hub:
+        here(hub)
+        hub.make("org/name")
+        hub.put("org/name", {"README.md": b"---\nlicense: mit\n---\n"})
+        push(folder, "org/name")
+        assert hub.files("org/name")["README.md"] == (folder / "README.md").read_bytes()
+
+
+def test_a_dataset_that_was_built_anew_replaces_the_one_before(folder: Path, here: Here) -> None:
+    """In one commit: files that it has no longer go, what others put beside it stays."""
+    with Hub() as hub:
+        here(hub)
+        (folder / "figures").mkdir()
+        (folder / "figures" / "old.png").write_bytes(b"old")
+        push(folder, "org/name")
+        hub.put("org/name", {"LICENSE.txt": b"words"})
+        (folder / "figures" / "old.png").rename(folder / "figures" / "new.png")
+        (folder / "recipe.yaml").write_text("name: renamed\n", encoding="utf-8")
+        push(folder, "org/name")
+        there = hub.files("org/name")
+        assert len(hub.commits) == 2
+        assert hub.commits[1].deleted == ["figures/old.png"]
+        assert set(hub.commits[1].files) == {"figures/new.png", "recipe.yaml", "longhop.json"}
+        assert there["LICENSE.txt"] == b"words"
+        assert there["recipe.yaml"] == b"name: renamed\n"
+
+
+def test_a_card_mended_on_the_hub_is_kept_while_ours_is_the_same(folder: Path, here: Here) -> None:
+    """Where both have changed, somebody has to look; so it is refused."""
+    with Hub() as hub:
+        here(hub)
+        push(folder, "org/name")
+        mended = (folder / "README.md").read_bytes() + b"\nMended there.\n"
+        hub.put("org/name", {"README.md": mended})
+        (folder / "recipe.yaml").write_text("name: other\n", encoding="utf-8")
+        push(folder, "org/name")
+        assert hub.files("org/name")["README.md"] == mended
+        assert hub.files("org/name")["recipe.yaml"] == b"name: other\n"
+        with (folder / "README.md").open("a", encoding="utf-8") as card:
+            card.write("Mended here.\n")
+        assert "has files that others put there or changed: README.md" in failure(folder, "org/name")
+        assert hub.files("org/name")["README.md"] == mended
+        push(folder, "org/name", overwrite=True)
+        assert hub.files("org/name")["README.md"] == (folder / "README.md").read_bytes()
+
+
+def test_nothing_to_do_is_no_commit(folder: Path, here: Here, caplog: pytest.LogCaptureFixture) -> None:
+    """The address is that of the commit that holds it."""
+    with Hub(page_size=3) as hub:
+        here(hub)
+        first = push(folder, "org/name")
+        caplog.set_level(logging.INFO, "longhop")
+        assert push(folder, "org/name") == first
+        assert len(hub.commits) == 1
+        assert "holds this dataset already" in caplog.text
+
+
+def test_what_did_not_arrive_is_said(folder: Path, here: Here) -> None:
+    """The Hub's own listing is asked: a .gitignore there leaves files out, and the client says nothing."""
+    with Hub(ignored="recipe.*") as hub:
+        here(hub)
+        message = failure(folder, "org/name")
+    assert "recipe.yaml did not arrive as sent" in message
+    assert ".gitignore" in message
+
+
+@pytest.mark.parametrize(
+    ("repo", "change", "said"),
+    [
+        ("me/name", {"auth": {"accessToken": {"role": "read"}}}, "the token may only read"),
+        ("nowhere/name", {}, "nowhere is neither me nor an organisation of theirs; the owner is one of me, org"),
+        ("org/name", {"orgs": [{"name": "org", "roleInOrg": "read"}]}, "me may only read in org"),
+    ],
+)
+def test_who_may_not_write_is_told_before_anything_is_made(
+    folder: Path, here: Here, repo: str, change: dict[str, Any], said: str
+) -> None:
+    """By what the Hub says of the token."""
+    with Hub() as hub:
+        here(hub)
+        hub.who |= change
+        assert said in failure(folder, repo)
+        assert hub.calls == ["GET /api/whoami-v2"]
+
+
+@pytest.mark.parametrize("status", [403, 413])
+def test_a_full_storage_is_said_as_such(folder: Path, here: Here, status: int) -> None:
+    """With the Hub's own words."""
+    words = "Private repository storage limit reached, please upgrade your plan"
+    with Hub(refuse_writes=(status, words)) as hub:
+        here(hub)
+        message = failure(folder, "org/name")
+    assert "storage on the Hub is full" in message
+    assert words in message
+
+
+@pytest.mark.parametrize("revision", ["v 1", "a..b", "/v1", "v1.lock", "refs/pr/1", "-x", "0" * 40, ""])
+def test_a_revision_that_can_be_no_branch_is_said(folder: Path, here: Here, revision: str) -> None:
+    """Before anything is sent."""
+    with Hub() as hub:
+        here(hub)
+        with pytest.raises(PublishError, match="no name of a branch"):
+            push(folder, "org/name", revision=revision)
+        assert hub.calls == []
+
+
+def test_licences_are_looked_at_before_anything_is_sent(tmp_path: Path, here: Here) -> None:
+    """And whoever has looked at them pushes."""
+    folder = licensed_dataset(tmp_path / "unknown", None)
+    with Hub() as hub:
+        here(hub)
+        assert "4 documents which have no licence given" in failure(folder, "org/name")
+        assert hub.calls == []
+        push(folder, "org/name", licenses_checked=True)
+        assert len(hub.commits) == 1
+
+
 FACES = {
     "the command": "from longhop.cli import main; main()",
     "the builder": "import sys; from longhop import Run; print(Run.open(sys.argv[2]).push_to_hub(sys.argv[3]))",
@@ -224,7 +347,7 @@ FACES = {
 
 
 def test_every_way_to_run_uploads_the_same(tmp_path: Path) -> None:
-    """Command, API and Luigi task make one commit each of what the run holds; Luigi's is made once for each branch."""
+    """Command, API and Luigi task make one commit each of what the run holds, and none where it is there already."""
     recipe, out = write_recipe(write_corpus(tmp_path)), tmp_path / "run"
     build(recipe, out)
     manifest = json.loads((out / "run.json").read_text(encoding="utf-8"))
@@ -247,15 +370,16 @@ def test_every_way_to_run_uploads_the_same(tmp_path: Path) -> None:
             done = call(FACES[face], *arguments, home=tmp_path / "home", **hub.environment)
             assert done.returncode == 0, f"{face}\n{done.stdout}\n{done.stderr}"
             assert TOKEN not in done.stdout + done.stderr
+        on_branch, made_files = hub.files("org/luigi", "v2"), hub.files("org/luigi")
         made_commits = [(commit.repo, commit.branch) for commit in hub.commits]
         contents = [{name: data for name, data in commit.files.items() if data} for commit in hub.commits]
     assert made_commits == [
         ("org/command", "main"),
         ("org/builder", "main"),
         ("org/luigi", "main"),
-        ("org/luigi", "v2"),
     ]
+    assert on_branch == made_files  # which was made of the main branch, where all of it was: no commit
     assert all(own == contents[0] for own in contents)
     local = {str(path.relative_to(out / "dataset")) for path in (out / "dataset").rglob("*") if path.is_file()}
-    assert {name for name in contents[0] if name != ".gitattributes"} == local
+    assert {name for name in contents[0] if name != "longhop.json"} == local
     assert not [path for path in out.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]

@@ -15,7 +15,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 
 from longhop.recipe import ContextsConfig, Splits
 from longhop.records import Context, ContextPlan, Cut, Document, Term, make_id
-from longhop.stages.contexts import PlannedDocument, contexts_wanted, plan_contexts, render_contexts
+from longhop.stages.contexts import contexts_wanted, plan_contexts, render_contexts
+from longhop.stages.planned import PlannedDocument
 
 WORDS = (
     "harbour ledger Marrow Bay keeper of the 1874 lamp, wrote that 12.5 tons; and (so) it_was: brass — né «x»".split()
@@ -48,6 +49,10 @@ class Words:
     def cumulative(self, text: str, offsets: Sequence[int]) -> list[int]:
         """Tokens before each offset."""
         return [self.count(text[:offset]) for offset in offsets]
+
+    def cumulative_batch(self, texts: Sequence[str], offsets: Sequence[Sequence[int]]) -> list[list[int]]:
+        """The same of each text."""
+        return [self.cumulative(text, own) for text, own in zip(texts, offsets, strict=True)]
 
 
 class Bytes(Words):
@@ -84,7 +89,10 @@ def document(number: int, paragraphs: int, tokenizer: Words) -> Document:
     """A document of so many paragraphs; every fourth begins a section, and some are followed by several blank lines."""
     rng = random.Random(number)
     parts = [
-        " ".join(rng.choices(WORDS, k=rng.randint(8, 40))) + "\n" * rng.choice((1, 2, 2, 4)) for _ in range(paragraphs)
+        " ".join(rng.choices(WORDS, k=rng.randint(8, 40)))
+        + rng.choice(("", "", "\n    if x:\n\n        y = 1\n\t\tz", " \n \n  q"))
+        + "\n" * rng.choice((1, 2, 2, 4))
+        for _ in range(paragraphs)
     ]
     text, cuts, tokens = "", [], 0
     for place, part in enumerate(parts):
@@ -111,19 +119,7 @@ def document(number: int, paragraphs: int, tokenizer: Words) -> Document:
 
 def planned(documents: Sequence[Document], splits: Sequence[str]) -> list[PlannedDocument]:
     """What planning needs of documents, in the splits given in turn."""
-    return [
-        PlannedDocument(
-            document_id=d.document_id,
-            kind=d.kind,
-            title=d.title,
-            n_chars=d.n_chars,
-            n_tokens=d.n_tokens,
-            cuts=d.cuts,
-            terms=d.terms,
-            split=splits[number % len(splits)],
-        )
-        for number, d in enumerate(documents)
-    ]
+    return [PlannedDocument.of(d, splits[number % len(splits)]) for number, d in enumerate(documents)]
 
 
 corpora = st.lists(st.integers(1, 40), min_size=0, max_size=40)
@@ -138,6 +134,12 @@ configs = st.builds(
     allow_fewer=st.just(True),
     part_size=st.integers(1, 8),
     part_tokens=st.integers(1, 10_000),
+    parts_together=st.booleans(),
+    order=st.sampled_from(["spread", "shuffled", "related_first", "related_last"]),
+).flatmap(
+    lambda config: st.sampled_from([None, {"book": 0.5, "code": 0.5}, {"paper": 1.0}]).map(
+        lambda kinds: config if config.group == "kind" else config.model_copy(update={"kinds": kinds})
+    )
 )
 shares = st.sampled_from([Splits(), Splits(train=0.5, validation=0.3, test=0.2), Splits(train=0, validation=1)])
 
@@ -147,23 +149,41 @@ def check_plans(
 ) -> None:
     """Everything that holds of plans without their text."""
     by_id = {d.document_id: d for d in documents}
-    uses = Counter(piece.document_id for plan in plans for piece in plan.pieces)
+    uses = Counter(name for plan in plans for name in {piece.document_id for piece in plan.pieces})
     assert all(count <= config.reuse for count in uses.values())
     assert len({plan.context_id for plan in plans}) == len(plans)
     for plan in plans:
         ids = [piece.document_id for piece in plan.pieces]
-        assert len(set(ids)) == len(ids) >= 2
+        assert len(set(ids)) >= 2
+        assert config.parts_together or len(set(ids)) == len(ids)
+        assert config.kinds is None or {by_id[i].kind for i in ids} <= set(config.kinds)
+        assert config.group == "related" or not any(piece.related for piece in plan.pieces)
+        check_order(plan, config)
         assert {by_id[i].split for i in ids} == {plan.split}
         assert getattr(splits, plan.split) > 0
         if config.group == "kind":
             assert len({by_id[i].kind for i in ids}) == 1
         for piece in plan.pieces:
-            places = {c.offset: c.tokens for c in by_id[piece.document_id].cuts}
+            cuts = by_id[piece.document_id].cuts
+            places = dict(zip(cuts.offsets.tolist(), cuts.tokens.tolist(), strict=True))
             places |= {0: 0, by_id[piece.document_id].n_chars: by_id[piece.document_id].n_tokens}
             assert places[piece.end] - places[piece.start] == piece.n_tokens > 0
             assert piece.n_tokens <= (plan.target_tokens - config.room) // 2
         pieces = [(piece.document_id, piece.start, piece.end) for piece in plan.pieces]
         assert plan.context_id == make_id(plan.split, plan.target_tokens, *pieces)
+
+
+def check_order(plan: ContextPlan, config: ContextsConfig) -> None:
+    """Parts of a document stand in the order of its text and do not overlap; related pieces stand where asked."""
+    ends: dict[str, int] = {}
+    for piece in plan.pieces:
+        assert piece.start >= ends.get(piece.document_id, 0)
+        ends[piece.document_id] = piece.end
+    related = [piece.related for piece in plan.pieces]
+    if config.order == "related_first":
+        assert related == sorted(related, reverse=True)
+    if config.order == "related_last":
+        assert related == sorted(related)
 
 
 def check_parts(plans: Sequence[ContextPlan], config: ContextsConfig) -> None:

@@ -290,6 +290,7 @@ class Runs(RuleBasedStateMachine):
             for path in paths
             if path.suffix != ".lock"
             and not any(part.endswith(".tmp") for part in path.parts)
+            and path.parts[0] != "listing"  # called by hashes, which paths of this machine are in
             and not (self.just_planned and path.parts[0] == "context_plan")
         )
 
@@ -314,10 +315,10 @@ class Runs(RuleBasedStateMachine):
             self.put(name, None)
         elif found := re.search(r"; delete (\S+/part-\d+\.parquet) and build again", message):
             self.put(found[1], None)
-        elif found := re.search(r"or delete ((?:\w+/(?:, | and ))+)it, and build again", message):
+        elif found := re.search(r"or delete ((?:\w+/(?:, | and ))+)run\.json, and build again", message):
             for stage in re.findall(r"(\w+)/", found[1]):
                 shutil.rmtree(out / stage, ignore_errors=True)
-            (out / name).unlink(missing_ok=True)
+            (out / "run.json").unlink(missing_ok=True)
             self.begin_anew()
         elif "; move it away and build again" in message:
             (out / name).rename(out / f"{name}.away")

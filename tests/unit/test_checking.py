@@ -181,7 +181,8 @@ def test_what_the_hub_would_refuse_is_found_beforehand(hub: Hub) -> None:
     assert "no token; log in" in asked(hub, "me/name", HF_TOKEN="")
     assert "is no name of a repository" in asked(hub, "me/na..me")
     assert "cannot be reached" in asked(hub, "me/name", HF_ENDPOINT="http://127.0.0.1:9")
-    hub.repos["me/name"], hub.public = {}, True
+    hub.make("me/name")
+    hub.public = True
     assert "me/name: is public; set dataset.private to false" in asked(hub, "me/name")
 
 

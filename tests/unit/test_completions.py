@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from longhop.completions import CompletionStore
-from longhop.engines import Choice
+from longhop.engines import Choice, Usage
 from longhop.errors import StorageError
+from longhop.spending import Spent
 
 
 def test_choices_come_back_in_order_up_to_the_first_gap(tmp_path: Path) -> None:
@@ -44,3 +45,20 @@ def test_a_damaged_store_says_what_to_do(tmp_path: Path) -> None:
     path.write_bytes(b"no database, but longer than nothing" * 100)
     with pytest.raises(StorageError, match=r"completions\.sqlite: is damaged .* move it away and build again"):
         CompletionStore(path)
+
+
+def test_what_was_spent_is_kept_by_account_and_role(tmp_path: Path) -> None:
+    """Added up over processes: each connection stands for one that may have been killed."""
+    path = tmp_path / "completions.sqlite"
+    first, second = CompletionStore(path), CompletionStore(path)
+    first.spend("traces-f-00000", "reader", Usage(prompt_tokens=10, cached_tokens=4, completion_tokens=3))
+    second.spend("traces-f-00000", "reader", Usage(prompt_tokens=5))
+    second.spend("traces-f-00000", "judge", Usage(completion_tokens=1))
+    second.spend("traces-f-00001", "reader", Usage(prompt_tokens=99))
+    assert first.spent("traces-f-00000") == {
+        "reader": Spent(requests=2, prompt_tokens=15, cached_tokens=4, completion_tokens=3),
+        "judge": Spent(requests=1, completion_tokens=1),
+    }
+    assert first.spent("traces-f-00002") == {}
+    first.close()
+    second.close()

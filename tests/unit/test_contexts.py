@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import itertools
 import os
 import random
 import re
@@ -13,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 import pytest
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
@@ -20,11 +24,12 @@ from tokenizers import models, pre_tokenizers, trainers
 import longhop
 from longhop.errors import CorpusError
 from longhop.recipe import ContextsConfig, Splits
-from longhop.records import Context, ContextPlan, Cut, Document, Piece, Rejection, Term, make_id
-from longhop.stages.contexts import PlannedDocument, contexts_wanted, plan_contexts, render_contexts
+from longhop.records import Context, ContextPlan, Cut, Document, Piece, Rejection, Term, make_id, to_table
+from longhop.stages.contexts import contexts_wanted, plan_contexts, render_contexts
 from longhop.stages.pieces import Cuttable, Stretch
-from longhop.stages.relatedness import Relatedness
+from longhop.stages.planned import COLUMNS, PlannedDocument, TermCounts, keys_of, planned_documents
 from longhop.stages.rendering import probe_seams
+from longhop.stages.shortfalls import kinds_missed
 from longhop.tokens import HubTokenizer, Tokenizer
 
 SAMPLE = {2048: 8, 4096: 6, 8192: 4, 16384: 2}
@@ -53,6 +58,10 @@ class Words:
         """Tokens before each offset."""
         return [self.count(text[:offset]) for offset in offsets]
 
+    def cumulative_batch(self, texts: Sequence[str], offsets: Sequence[Sequence[int]]) -> list[list[int]]:
+        """The same of each text."""
+        return [self.cumulative(text, own) for text, own in zip(texts, offsets, strict=True)]
+
 
 def planned(number: int, n_tokens: int, *, topic: int = 0, kind: str = "", paragraph: int = 60) -> PlannedDocument:
     """A document of equal paragraphs, five characters a token, every eighth beginning a section."""
@@ -68,8 +77,10 @@ def planned(number: int, n_tokens: int, *, topic: int = 0, kind: str = "", parag
         title=f"Document {number}",
         n_chars=5 * n_tokens,
         n_tokens=n_tokens,
-        cuts=cuts,
-        terms=[Term(term=term, count=2) for term in terms],
+        cuts=Cuttable.of(5 * n_tokens, n_tokens, cuts),
+        terms=TermCounts.of([Term(term=term, count=2) for term in terms]),
+        names=keys_of([]),
+        mentions=keys_of([]),
         split="train",
     )
 
@@ -130,12 +141,7 @@ def passage(number: int, words: int) -> str:
 def fullness(texts: Sequence[str], tokenizer: Tokenizer, lengths: dict[int, int], **config: object) -> list[float]:
     """Plan and render contexts of these documents; for each the share of its length that it fills."""
     documents = {make_id(n): readable(n, text, tokenizer) for n, text in enumerate(texts)}
-    rows = [
-        PlannedDocument(
-            **{name: getattr(d, name) for name in PlannedDocument.__struct_fields__ if hasattr(d, name)}, split="train"
-        )
-        for d in documents.values()
-    ]
+    rows = [PlannedDocument.of(document, "train") for document in documents.values()]
     made = plan_contexts(
         rows, ContextsConfig.model_validate({"lengths": lengths, **config}), Splits(), tokenizer, 7, sample=texts
     )
@@ -220,7 +226,7 @@ def test_shortfall_says_what_was_left_out_and_by_which_key() -> None:
     """Where nothing is left to plan with, that is said with counts, and no one is told to use documents more often."""
     with pytest.raises(CorpusError) as caught:
         plan_contexts(
-            [msgspec.structs.replace(planned(1, 900), duplicate_of="x")],
+            [dataclasses.replace(planned(1, 900), duplicate_of="x")],
             ContextsConfig(lengths={2048: 1}),
             Splits(),
             Words(),
@@ -279,7 +285,7 @@ def test_fewer_contexts_where_allowed() -> None:
 def test_duplicates_take_no_part() -> None:
     """A document that is a duplicate of another stands in no context."""
     documents = [planned(number, 700) for number in range(12)]
-    documents += [msgspec.structs.replace(planned(number, 700), duplicate_of="x") for number in range(100, 140)]
+    documents += [dataclasses.replace(planned(number, 700), duplicate_of="x") for number in range(100, 140)]
     made = plan(documents, lengths={2048: 20}, allow_fewer=True)
     assert made
     assert {piece.document_id for own in made for piece in own.pieces} <= {d.document_id for d in documents[:12]}
@@ -480,11 +486,126 @@ def test_pieces_prefer_chapters() -> None:
     assert places.piece(1, 5, set(), 0) is None
 
 
-def test_neighbours_share_rare_terms() -> None:
-    """The nearest document shares most of the rare terms; what shares none is no neighbour."""
-    terms = [["a", "b", "c"], ["a", "b", "x"], ["c", "y"], ["z"]]
-    nearness = Relatedness([[Term(term=term, count=1) for term in own] for own in terms])
-    assert [place for place, _ in nearness.neighbours(0)] == [1, 2]
-    assert [place for place, _ in nearness.neighbours(0, most=1)] == [1]
-    assert nearness.neighbours(3) == []
-    assert Relatedness([[]]).neighbours(0) == []
+def shares_of(plans: Sequence[ContextPlan], documents: Sequence[PlannedDocument]) -> list[Counter[str]]:
+    """For each context the tokens of each kind."""
+    kind_of = {d.document_id: d.kind for d in documents}
+    found = []
+    for own in plans:
+        tokens: Counter[str] = Counter()
+        for piece in own.pieces:
+            tokens[kind_of[piece.document_id]] += piece.n_tokens
+        found.append(tokens)
+    return found
+
+
+@pytest.mark.parametrize("group", ["related", "random"])
+@pytest.mark.parametrize(("target", "sizes"), [(8192, (100, 900)), (32768, (2_000, 90_000))])
+def test_kinds_have_their_shares(group: str, target: int, sizes: tuple[int, int]) -> None:
+    """Each context has half books, a third papers and a fifth code, within five points, of short and long documents."""
+    rng = random.Random(5)
+    documents = [planned(number, rng.randint(*sizes), topic=number % 7) for number in range(400)]
+    asked = {"book": 0.5, "paper": 0.3, "code": 0.2}
+    made = plan(documents, lengths={target: 8}, group=group, kinds=asked)
+    for tokens in shares_of(made, documents):
+        for kind, share in asked.items():
+            assert tokens[kind] / tokens.total() == pytest.approx(share, abs=0.055)
+
+
+def test_kinds_that_are_not_named_take_no_part() -> None:
+    """Shares are of all of a context: what has none stands in none."""
+    documents = [planned(number, 400) for number in range(120)]
+    made = plan(documents, lengths={4096: 3}, kinds={"book": 0.5, "code": 0.5})
+    assert {kind for tokens in shares_of(made, documents) for kind in tokens} == {"book", "code"}
+
+
+def test_kinds_are_met_as_far_as_the_corpus_allows() -> None:
+    """Where a kind runs out the contexts are filled with the others, and that is said with numbers."""
+    documents = [planned(number, 400, kind="book") for number in range(100)]
+    documents += [planned(number, 400, kind="code") for number in range(100, 106)]
+    config = ContextsConfig(lengths={4096: 6}, kinds={"book": 0.5, "code": 0.5})
+    made = plan_contexts(documents, config, Splits(), Words(), 7)
+    assert len(made) == 6
+    assert sum(tokens["code"] for tokens in shares_of(made, documents)) >= 5 * 400
+    said = kinds_missed(made, documents, config)
+    assert said is not None
+    assert re.search(r"\d of 6 contexts miss the shares.*book \d\d% of the tokens \(50% asked for\), code \d+%", said)
+    assert kinds_missed(made, documents, ContextsConfig(lengths={4096: 6})) is None
+
+
+def test_parts_of_a_document_stand_apart_unless_asked() -> None:
+    """A book gives a context one part; with `parts_together` it gives several, in order, with no text twice."""
+    documents = [planned(number, 60_000, topic=number % 3) for number in range(12)]
+    apart = plan(documents, lengths={16384: 6}, reuse=3)
+    assert all(Counter(piece.document_id for piece in own.pieces).most_common(1)[0][1] == 1 for own in apart)
+    together = plan(documents, lengths={16384: 6}, reuse=3, parts_together=True)
+    assert any(Counter(piece.document_id for piece in own.pieces).most_common(1)[0][1] > 1 for own in together)
+    for own in together:
+        assert len({piece.document_id for piece in own.pieces}) >= 2
+        for name in {piece.document_id for piece in own.pieces}:
+            parts = [piece for piece in own.pieces if piece.document_id == name]
+            assert all(one.end <= two.start for one, two in itertools.pairwise(parts))
+
+
+@pytest.mark.parametrize("order", ["spread", "shuffled", "related_first", "related_last"])
+def test_related_documents_stand_where_asked(order: str) -> None:
+    """Spread or shuffled, related documents lie at all depths evenly; else they come first, or last."""
+    documents = [planned(number, 300 + number % 200, topic=number % 20) for number in range(900)]
+    depths: list[float] = []
+    for own in plan(documents, lengths={8192: 30}, order=order):
+        total = sum(piece.n_tokens for piece in own.pieces)
+        before = itertools.accumulate((piece.n_tokens for piece in own.pieces), initial=0)
+        mine = [
+            (at + piece.n_tokens / 2) / total for at, piece in zip(before, own.pieces, strict=False) if piece.related
+        ]
+        assert len(mine) >= 3
+        if order == "spread":
+            assert max(b - a for a, b in itertools.pairwise([0.0, *mine, 1.0])) < 0.4
+        depths += mine
+    share = [sum(low <= depth < low + 0.25 for depth in depths) / len(depths) for low in (0, 0.25, 0.5, 0.75)]
+    if order in {"spread", "shuffled"}:
+        assert all(0.15 < each < 0.35 for each in share)
+    else:
+        assert sum(share[:2] if order == "related_first" else share[2:]) > 0.85
+
+
+def test_contexts_of_a_million_tokens() -> None:
+    """Lengths go to a million tokens and more, and are filled as short ones are."""
+    documents = [planned(number, 3_000 + 977 * (number % 97), topic=number % 9) for number in range(400)]
+    made = plan(documents, lengths={2**20: 2, 2**21: 1, 8192: 5}, reuse=2)
+    assert Counter(own.target_tokens for own in made) == {2**20: 2, 2**21: 1, 8192: 5}
+    for own in made:
+        assert 0.94 * own.target_tokens <= sum(piece.n_tokens for piece in own.pieces) <= own.target_tokens
+
+
+def test_rows_of_a_table_plan_as_documents_do() -> None:
+    """What planning reads out of a table is what it makes of documents: cuts, terms, names, in parts and slices."""
+    documents = [readable(number, "\n\n".join(passage(number + n, 30) for n in range(9))) for number in range(7)]
+    documents = [
+        msgspec.structs.replace(
+            d,
+            terms=[Term(term=f"t{n % 3}", count=n + 1), Term(term="né", count=70_000)],
+            names=[f"title:{n}"],
+            mentions=["title:1", "title:unknown"][: n % 3],
+        )
+        for n, d in enumerate(documents)
+    ]
+    table = to_table(documents, Document).select(list(COLUMNS))
+    known = np.unique(keys_of([f"title:{n}" for n in range(7)]))
+    for rows in (table, pa.concat_tables([table.slice(0, 3), table.slice(3)])):
+        made = list(planned_documents(rows.slice(2), ["test", "test", None, "test", "test"]))
+        wanted = [PlannedDocument.of(d, "test") for n, d in enumerate(documents) if n >= 2 and n != 4]
+        for one, two in zip(made, wanted, strict=True):
+            assert (one.document_id, one.title, one.n_chars, one.split) == (
+                two.document_id,
+                two.title,
+                two.n_chars,
+                "test",
+            )
+            for field in ("offsets", "tokens", "large"):
+                assert getattr(one.cuts, field).tolist() == getattr(two.cuts, field).tolist()
+            assert one.terms.keys.tolist() == two.terms.keys.tolist()
+            assert one.terms.counts.tolist() == two.terms.counts.tolist() == [two.terms.counts[0], 65_535]
+            assert (one.names.tolist(), one.mentions.tolist()) == (two.names.tolist(), two.mentions.tolist())
+    kept = list(planned_documents(table, ["train"] * 7, known))
+    assert [len(d.mentions) for d in kept] == [0, 1, 1, 0, 1, 1, 0]
+    assert list(planned_documents(table.slice(0, 0), [])) == []

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from longhop.recipe import DocumentsConfig
 from longhop.records import Document, Plan, RawDocument, Rejection, make_id
+from longhop.stages import documents as stage
 from longhop.stages.cuts import find_places
-from longhop.stages.documents import ListedDocument, clean, plan_documents
+from longhop.stages.documents import clean
 from longhop.stages.near_duplicates import signature, similarity
 from longhop.stages.overlap import ExcludedText
+from longhop.stages.plan import ListedDocument, plan_documents
 from longhop.stages.terms import rare_terms
 from longhop.tokens import WordTokenizer
 
@@ -108,22 +111,43 @@ def test_a_long_document_is_cut_and_the_rest_is_told() -> None:
     assert result.document_id == make_id(result.text) == rest.item_id
     assert all(cut.offset < len(result.text) for cut in result.cuts)
     assert (rest.reason, "of 1,640 tokens" in rest.detail) == ("cut_to_max_tokens", True)
-    (hopeless,) = cleaned(raw("word " * 600), max_tokens=500)
+    (hopeless,) = cleaned(raw(prose(1).replace("\n", " ")), max_tokens=500)
     assert isinstance(hopeless, Rejection)
     assert hopeless.reason == "too_long"
+
+
+def test_language_and_quality_decide() -> None:
+    """Each rejection says what was found and which key of the recipe decides; code has rules of its own."""
+    german = "Der Wärter schrieb jeden Abend in sein Buch, welche Schiffe vorbeigefahren waren und wie der Wind stand. "
+    results = cleaned(raw(german * 30), raw(german, language="en"), raw(german, kind="code"), languages=["en", "fr"])
+    assert [r.reason if isinstance(r, Rejection) else "kept" for r in results] == ["language", "kept", "kept"]
+    assert isinstance(results[0], Rejection)
+    assert results[0].detail.startswith("its language is de in ")
+    assert results[0].detail.endswith("documents.languages allows en, fr")
+    log = "The server has been started.\n" * 60
+    (repeated,) = cleaned(raw(log))
+    assert isinstance(repeated, Rejection)
+    assert repeated.reason == "repeated_lines"
+    assert "documents.quality.prose.max_repeated_lines is 0.6" in repeated.detail
+    (as_code,) = cleaned(raw(log, kind="code"))
+    assert isinstance(as_code, Rejection)
+    assert "documents.quality.code.max_repeated_lines is 0.9" in as_code.detail
+    assert isinstance(cleaned(raw(log), quality=None)[0], Document)
+    assert isinstance(cleaned(raw(log), quality={"prose": None})[0], Document)
 
 
 def test_overlap_with_evaluation_is_a_rejection() -> None:
     """A run of thirteen words of an excluded text, whatever the case and the marks between, and no shorter one."""
     words = "one two three four five six seven eight nine ten eleven twelve thirteen".split()
-    excluded = ExcludedText(["Before. " + " ".join(words).upper() + " after."])
+    excluded = ExcludedText([("bench.jsonl", "Before. " + " ".join(words).upper() + " after.")])
     (hit,) = cleaned(raw("Start: " + ", ".join(words) + "!"), exclude=excluded)
     assert isinstance(hit, Rejection)
     assert hit.reason == "overlaps_evaluation"
+    assert hit.detail.startswith("bench.jsonl: ")
     assert "one two three" in hit.detail
     (near,) = cleaned(raw("Start: " + ", ".join(words[:12]) + "! zero"), exclude=excluded)
     assert isinstance(near, Document)
-    assert ExcludedText(["a b"]).fingerprint == ExcludedText().fingerprint != excluded.fingerprint
+    assert ExcludedText([("f", "a b")]).fingerprint == ExcludedText().fingerprint != excluded.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -194,7 +218,7 @@ def test_duplicates_are_found_and_told() -> None:
     assert [plan.document_id for plan in plans] == ids
     assert [plan.duplicate_of for plan in plans] == [ids[2], None, None, ids[1], None]
     assert [(r.item_id, r.reason) for r in rejections] == [(ids[0], "near_duplicate"), ("0/3", "duplicate")]
-    assert "similar to 0/2" in rejections[0].detail
+    assert "the same as 0/2" in rejections[0].detail
     assert "equal to 0/1" in rejections[1].detail
 
 
@@ -238,3 +262,43 @@ def test_growth_keeps_what_was_planned() -> None:
 def test_no_documents_no_plan() -> None:
     """An empty corpus plans nothing."""
     assert plan_documents([], DocumentsConfig(), seed=1) == ([], [])
+
+
+def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents and rejections come in the order in which they were read, however many are counted together."""
+    left_out = Rejection(stage="documents", item_id="x", reason="binary", detail="no text")
+    raws: list[RawDocument | Rejection] = [
+        raw(prose(1)),
+        left_out,
+        raw("Short."),
+        raw(prose(2)),
+        left_out,
+        raw(prose(3)),
+        left_out,
+    ]
+    together = cleaned(*raws, min_tokens=5)
+    assert [isinstance(entry, Rejection) for entry in together] == [False, True, True, False, True, False, True]
+    monkeypatch.setattr(stage, "BATCH_CHARS", 1)
+    assert cleaned(*raws, min_tokens=5) == together
+
+
+def test_what_goes_wrong_while_counting_or_reading_is_told() -> None:
+    """An error of the thread that counts comes out of the stage, as one of the reader does; no thread is left."""
+
+    class Failing(WordTokenizer):
+        def cumulative_batch(self, texts: Sequence[str], offsets: Sequence[Sequence[int]]) -> list[list[int]]:
+            raise OverflowError(f"{len(texts)} texts, {len(offsets)} lists")
+
+    def reading() -> Iterator[RawDocument]:
+        yield raw(prose(1))
+        raise ZeroDivisionError
+
+    config = DocumentsConfig(min_tokens=1)
+    with pytest.raises(OverflowError, match="1 texts, 1 lists"):
+        list(clean([raw(prose(1))], config, Failing(), ExcludedText()))
+    with pytest.raises(ZeroDivisionError):
+        list(clean(reading(), config, WordTokenizer(), ExcludedText()))
+    unfinished = clean([raw(prose(seed)) for seed in range(3)], config, WordTokenizer(), ExcludedText())
+    next(unfinished)
+    unfinished.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("counting")]

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from longhop.completions import CompletionStore
-from longhop.engines import Completion, Request, dispatch, probe
+from longhop.engines import Completion, Request, Usage, connections, deadlines, dispatch, probe
 from longhop.engines import openai as module
 from longhop.engines.openai import OpenAIEngine
 from longhop.errors import EngineError, Refused
@@ -560,6 +560,27 @@ def test_a_request_has_a_deadline(fault: str) -> None:
     asyncio.run(ask())
 
 
+def test_a_deadline_becomes_less_when_the_server_turns_out_to_be_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first request was sent when nothing was known, with a quarter of an hour; the others tell."""
+    monkeypatch.setattr(deadlines, "_LEAST_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "_LIMIT_AGAIN_SECONDS", 0.05)
+
+    async def hung_once(asked: Asked) -> Reply:
+        if asked.number == 0:
+            await asyncio.sleep(60)
+        return reply("a long answer", prompt_tokens=100, completion_tokens=4096)
+
+    async def ask() -> None:
+        async with replying(hung_once) as server, engine(server.url) as reader:
+            began = time.monotonic()
+            asked = [request(f"{number}?", sampling={"max_tokens": 4096}) for number in range(24)]
+            await asyncio.gather(*map(reader.complete, asked))
+            assert time.monotonic() - began < 30
+            assert len(server.asked) == 25
+
+    asyncio.run(ask())
+
+
 def test_time_limits_follow_from_token_counts() -> None:
     """A prompt of a million tokens has time to be read, an answer of 16k tokens to be written; the recipe may say."""
     reader = OpenAIEngine("reader", EngineConfig(kind="openai", model="m", urls=["http://one/v1"]), load_prompts(), len)
@@ -791,6 +812,20 @@ async def test_a_long_context_is_computed_once_before_its_requests_go_side_by_si
     async with replying(answered) as server, engine(server.url) as reader:
         await answers(reader, *asked)
     assert len(server.asked) == 4
+
+
+@in_loop
+async def test_what_computing_a_context_first_took_is_counted() -> None:
+    """It is paid for, too."""
+    asked = [request(f"{n}?", context=LONG_CONTEXT, affinity="c", sampling={"max_tokens": 50}) for n in range(2)]
+    each = reply("yes", prompt_tokens=20_000, completion_tokens=1)
+    async with replying(lambda _: each, VLLM) as server, engine(server.url) as reader:
+        given = [await reader.complete(one) for one in asked]
+    assert len(server.asked) == 3
+    assert [one.usage for one in given] == [
+        Usage(prompt_tokens=40_000, completion_tokens=2),
+        Usage(prompt_tokens=20_000, completion_tokens=1),
+    ]
 
 
 @pytest.mark.usefixtures("hurried")

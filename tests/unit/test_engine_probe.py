@@ -213,6 +213,20 @@ async def test_a_window_that_is_too_small_is_found_before_the_build(monkeypatch:
         assert "the server takes 3,000" in await check(1000, max_context=3000)
 
 
+def test_the_window_is_what_is_really_asked_for() -> None:
+    """An engine's own `max_tokens` goes before the stage's, and checks that ask nothing need no room."""
+    whole = recipe("http://127.0.0.1:1/v1", 1000)
+    least = roles.window_needed(whole, "reader")
+    nothing = {"closed_book": 0, "single_document": False, "answerable": False}
+    checks = whole.checks.model_copy(update=nothing)
+    unchecked = whole.model_copy(update={"checks": checks})
+    assert roles.window_needed(unchecked, "reader") < least
+    longer = recipe("http://127.0.0.1:1/v1", 1000, sampling={"max_tokens": 50_000})
+    assert roles.window_needed(longer, "reader") > 50_000
+    asked = unchecked.model_copy(update={"checks": checks.model_copy(update={"unique": True})})
+    assert roles.window_needed(asked, "reader") == least
+
+
 def test_identity_is_what_decides_answers() -> None:
     """For fingerprints: no address, no limit, no key."""
     one = config("http://one/v1", concurrency=3, key_env="KEY", timeout=5.0, prices={"input": 1.0}, max_context=500)

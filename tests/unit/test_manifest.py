@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from longhop import manifest as module
+from longhop import listing as module
 from longhop.errors import SourceError, StorageError
+from longhop.listing import read_part
 from longhop.manifest import Manifest, begin, load
 from longhop.recipe import Recipe
 from longhop.records import Context, ContextPlan
+from longhop.sources import SourceItem
 from longhop.storage import RunFolder
 from tests.integration.corpus import write_corpus, write_recipe
 
@@ -26,8 +28,12 @@ def folder(tmp_path: Path) -> RunFolder:
     return RunFolder(str(tmp_path / "run"))
 
 
-def listed(manifest: Manifest) -> list[str]:
-    return [item.path for part in manifest.listing for item in part.items]
+def items(folder: RunFolder, manifest: Manifest) -> list[SourceItem]:
+    return [item for name in manifest.listing for item in read_part(folder, name).items]
+
+
+def listed(folder: RunFolder, manifest: Manifest) -> list[str]:
+    return [item.path for item in items(folder, manifest)]
 
 
 def planned(folder: RunFolder, manifest: Manifest) -> None:
@@ -41,7 +47,7 @@ def test_a_run_that_begins_says_what_it_is_of(recipe: Path, folder: RunFolder) -
     manifest, notes = begin(folder, Recipe.load(recipe), NOW)
     assert load(folder) == manifest
     assert notes == []
-    assert listed(manifest) == [f"books/chapter_0{number}.md" for number in range(4)]
+    assert listed(folder, manifest) == [f"books/chapter_0{number}.md" for number in range(4)]
     assert manifest.growth == [(0, 1)]
     assert [step.lengths for step in manifest.steps] == [{"500": 3, "800": 2}]
     assert (manifest.created, manifest.refreshed) == (NOW, NOW)
@@ -70,7 +76,7 @@ def test_refresh_adds_what_is_new_and_keeps_what_vanished(recipe: Path, folder: 
     (books / "more.md").write_text("One that was not there.\n")
     second, notes = begin(folder, Recipe.load(recipe), LATER, refresh=True)
     assert second.listing[: len(first.listing)] == first.listing
-    assert listed(second)[4:] == ["books/chapter_01.md", "books/more.md"]
+    assert listed(folder, second)[4:] == ["books/chapter_01.md", "books/more.md"]
     assert second.growth == [(0, 1), (1, 2)]
     assert (second.created, second.refreshed) == (NOW, LATER)
     assert notes == [
@@ -117,7 +123,7 @@ def test_a_corpus_that_was_moved_is_the_same_corpus(tmp_path: Path, folder: RunF
         begin(folder, moved, LATER)
     second, _ = begin(folder, moved, LATER, refresh=True)
     assert second.growth == first.growth
-    assert all(str(tmp_path / "there") in item.location for part in second.listing for item in part.items)
+    assert all(str(tmp_path / "there") in item.location for item in items(folder, second))
 
 
 def test_documents_come_in_parts_of_bounded_size(
@@ -126,11 +132,40 @@ def test_documents_come_in_parts_of_bounded_size(
     """By number and by bytes, in the order in which they were listed."""
     monkeypatch.setattr(module, "_PART_ITEMS", 3)
     manifest, _ = begin(folder, Recipe.load(recipe), NOW)
-    assert [len(part.items) for part in manifest.listing] == [3, 1]
+    assert [len(read_part(folder, name).items) for name in manifest.listing] == [3, 1]
     monkeypatch.setattr(module, "_PART_BYTES", 1)
-    manifest, _ = begin(RunFolder(f"{folder.url}2"), Recipe.load(recipe), NOW)
-    assert [len(part.items) for part in manifest.listing] == [1, 1, 1, 1]
-    assert listed(manifest) == sorted(listed(manifest))
+    other = RunFolder(f"{folder.url}2")
+    manifest, _ = begin(other, Recipe.load(recipe), NOW)
+    assert [len(read_part(other, name).items) for name in manifest.listing] == [1, 1, 1, 1]
+    assert listed(other, manifest) == sorted(listed(other, manifest))
+
+
+def test_the_listing_is_read_by_those_who_read_documents_only(recipe: Path, folder: RunFolder) -> None:
+    """run.json names its parts by their content; going on with a run and all its tasks take that as it is."""
+    manifest, _ = begin(folder, Recipe.load(recipe), NOW)
+    assert "chapter_00" not in (folder.local_path / "run.json").read_text()
+    for name in manifest.listing:
+        folder.remove(f"listing/{name}.json")
+    assert begin(folder, Recipe.load(recipe), LATER) == (manifest, [])
+    assert load(folder) == manifest
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b'{"items":[],"left_out":[]}'])
+def test_a_listing_that_is_not_what_was_listed_is_refused(
+    recipe: Path, folder: RunFolder, content: bytes | None
+) -> None:
+    """Missing, cut short, or another one: reading it and listing anew both say what to do."""
+    (name,) = begin(folder, Recipe.load(recipe), NOW)[0].listing
+    file = folder.local_path / "listing" / f"{name}.json"
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    for reading in (
+        lambda: read_part(folder, name),
+        lambda: begin(folder, Recipe.load(recipe), LATER, refresh=True),
+    ):
+        with pytest.raises(StorageError, match=r"listing/.*: is (missing|damaged); restore it from a copy, or delete"):
+            reading()
 
 
 def test_more_contexts_are_a_step_behind_what_was_planned(recipe: Path, folder: RunFolder) -> None:

@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import msgspec
 import pytest
 import yaml
 
 from longhop.prompting import load_prompts
 from longhop.publish.card import render_card
 from longhop.publish.dataset import Written, choose_examples, write_tables
-from longhop.publish.facts import source_facts
+from longhop.publish.facts import PictureFile, excluded_facts, source_facts
 from longhop.recipe import Recipe
+from longhop.records import Rejection
+from longhop.stages.overlap import Overlap
 from tests.small_run import card_facts, part, recipe, tables, write_dataset
 
 NASTY = "</td><script>alert(1)</script> | [x](http://y) `z` *b* #h\n\n# Title\n---\n\u202eevil\x07"
@@ -152,7 +155,7 @@ def test_what_the_recipe_switches_off_is_not_claimed() -> None:
     own = changed(checks__closed_book=0, checks__single_document=False, checks__answerable=False, scoring__ask="never")
     text = card(tables()[0], own=own)
     assert "without documents" not in text
-    assert "alone" not in text
+    assert "one document alone" not in text
     assert "and a judge" not in text
 
 
@@ -206,7 +209,7 @@ def test_words_of_documents_are_only_shown() -> None:
     assert not any("Title" in line and line.startswith("#") for line in outside)
     assert "broken out" not in text
     cells = next(line for line in outside if line.startswith("| a\\|b |"))
-    assert cells.replace("\\|", "").count("|") == 5
+    assert cells.replace("\\|", "").count("|") == 8
     assert "1. \\- " in text
 
 
@@ -239,3 +242,50 @@ def test_sources_are_counted_by_kind_and_licence() -> None:
         ("book", "CC0-1.0", 2),
         ("code", "not given", 2),
     ]
+
+
+def test_the_datasheet_says_years_languages_and_what_licences_forbid() -> None:
+    """Of each kind and licence; what documents do not give is said not to be given."""
+    rows = tables()[0]
+    for document, year, language in zip(
+        rows["documents"], (1851, 1720, 1900, None), ("en", "en", "de", None), strict=True
+    ):
+        document.update(year=year, language=language)
+    text = card(rows)
+    assert "| 1851 to 1900 | de 1, en 1 |" in text or "| 1851 to 1900 | en 1, de 1 |" in text
+    assert "| 1720 | en 1, not given 1 |" in text
+    assert "- code, not given (2 documents): has no licence given" in text
+    assert "- book" not in text.partition("By the names of their licences")[2].partition("##")[0]
+    assert "no licence of its own" in card(rows, own=changed(dataset__license="other"))
+
+
+def test_pictures_stand_in_the_card_with_words_in_their_place() -> None:
+    """What they say is shown as words of documents are: a kind may be called anything."""
+    rows = tables()[0]
+    published = frozenset(row["question_id"] for row in tables()[0]["examples"])
+    picture = PictureFile(path="figures/kinds.png", title="Kinds [x](http://y)", says="a | b <img>\n# 5%.")
+    rows = tables()[0]
+    facts = msgspec.structs.replace(
+        card_facts(rows, Written(rows={"default": {"train": 1}}), published), pictures=[picture]
+    )
+    text = render_card(facts)
+    assert r"![Kinds \[x\](http://y), as a picture](figures/kinds.png)" in text
+    assert r"a \| b &lt;img&gt; \# 5%." in text
+
+
+def test_what_evaluation_sets_leave_out_is_counted_by_file() -> None:
+    """Each file of `documents.exclude` with the documents that overlap it, and the bound; nothing where none does."""
+    details = [Overlap(file, "one: a text", 0.5).detail for file in ("a: b.jsonl", "c|d.csv", "a: b.jsonl")]
+    rejections = [
+        Rejection(stage="documents", item_id="x", reason=reason, detail=detail)
+        for reason, detail in [*(("overlaps_evaluation", detail) for detail in details), ("too_short", "1 token")]
+    ]
+    counted = excluded_facts(rejections)
+    assert counted == {"a: b.jsonl": 2, "c|d.csv": 1}
+    rows = tables()[0]
+    facts = card_facts(rows, Written(rows={"default": {}, "traces": {}, "questions": {}, "contexts": {}}), frozenset())
+    text = render_card(msgspec.structs.replace(facts, excluded=counted))
+    assert "share 10% of their runs of 13 words or more" in text
+    assert "| a: b.jsonl | 2 |" in text
+    assert "| c\\|d.csv | 1 |" in text
+    assert "models are measured on" not in render_card(facts)

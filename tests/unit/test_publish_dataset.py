@@ -1,5 +1,6 @@
 """The tables of a run become four configurations, part by part, that `datasets` loads."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longhop.prompting import load_prompts
-from longhop.publish import dataset as publish
-from longhop.publish.dataset import CONFIGURATIONS, choose_examples, schema, write_tables
+from longhop.publish import shards
+from longhop.publish.dataset import CONFIGURATIONS, PartTables, choose_examples, schema, write_tables
 from longhop.publish.messages import ExampleCounter, assistant_content, messages
+from longhop.recipe import DatasetConfig
 from longhop.records import Context, Question, Trace, from_table
 from longhop.tokens import WordTokenizer
 from tests.small_run import Rows, part, tables
@@ -20,20 +22,19 @@ from tests.small_run import Rows, part, tables
 PROMPTS = load_prompts()
 
 
-def rows_of(*questions: tuple[str, str], target: int = 128, kind: str = "bridge") -> pa.Table:
+def rows_of(*questions: tuple[str, str], target: int = 128, kind: str = "bridge", split: str = "train") -> pa.Table:
     """Examples of (id, question) as `choose_examples` reads them."""
-    return pa.Table.from_pylist(
-        [{"question_id": name, "question": text, "target_tokens": target, "kind": kind} for name, text in questions]
-    )
+    more = {"target_tokens": target, "kind": kind, "split": split}
+    return pa.Table.from_pylist([{"question_id": name, "question": text, **more} for name, text in questions])
 
 
-def write(target: Path, *parts: publish.PartTables) -> dict[str, dict[str, int]]:
+def write(target: Path, *parts: PartTables) -> dict[str, dict[str, int]]:
     chosen = choose_examples((tables.examples for tables in parts), 0.9, None)
     return write_tables(target, parts, PROMPTS, chosen.question_ids).rows
 
 
 def read(target: Path, configuration: str, split: str) -> Rows:
-    rows: Rows = pq.read_table(target / "data" / configuration / f"{split}-00000.parquet").to_pylist()
+    rows: Rows = pq.read_table(target / "data" / configuration / f"{split}-00000-of-00001.parquet").to_pylist()
     return rows
 
 
@@ -41,14 +42,13 @@ LONG = "which keeper of the lamp at Aldmere was paid the most crowns a year befo
 
 
 def test_questions_that_say_the_same_leave_one_behind() -> None:
-    """The smallest id stays, whatever part it stands in; the others say which one it was."""
-    first = rows_of(("b", LONG), ("c", "Who built the tower?"))
-    second = rows_of(("a", f"{LONG.upper()}?"), ("d", "Who built the bridge?"))
-    for order in ([first, second], [second, first]):
-        chosen = choose_examples(order, 0.9, None)
-        assert chosen.question_ids == {"a", "c", "d"}
-        assert [(row.stage, row.item_id, row.reason) for row in chosen.rejections] == [("dataset", "b", "duplicate")]
-        assert "question a" in chosen.rejections[0].detail
+    """That of the earlier part stays, within a part that of the smaller id; the others say which one it was."""
+    one, two = rows_of(("b", LONG), ("c", "Who built the tower?")), rows_of(("a", f"{LONG.upper()}?"), ("d", "Why?"))
+    for parts, stays, left in (([one, two], "b", "a"), ([two, one], "a", "b"), ([pa.concat_tables([one, two])], *"ab")):
+        chosen = choose_examples(parts, 0.9, None)
+        assert chosen.question_ids == {stays, "c", "d"}
+        assert [(row.stage, row.item_id, row.reason) for row in chosen.rejections] == [("dataset", left, "duplicate")]
+        assert f"question {stays}" in chosen.rejections[0].detail
 
 
 def test_as_many_examples_as_asked_spread_over_lengths_and_kinds() -> None:
@@ -67,19 +67,19 @@ def test_as_many_examples_as_asked_spread_over_lengths_and_kinds() -> None:
 
 @given(st.lists(st.sampled_from(["lamp a b c d", "tower e f g h", "bay i j k l"]), max_size=8), st.integers(1, 4))
 def test_every_example_is_chosen_or_rejected(texts: list[str], most: int) -> None:
-    """Nothing is lost between examples and dataset, and the order of parts does not matter."""
+    """Nothing is lost between examples and dataset."""
     parts = [rows_of((f"{number}", text)) for number, text in enumerate(texts)]
     chosen = choose_examples(parts, 0.9, most)
     left = [row.item_id for row in chosen.rejections]
     assert sorted([*chosen.question_ids, *left]) == sorted(map(str, range(len(texts))))
     assert len(chosen.question_ids) == min(most, len(set(texts)))
-    assert choose_examples(parts[::-1], 0.9, most).question_ids == chosen.question_ids
 
 
 def test_rows_are_those_of_the_run_with_messages(tmp_path: Path) -> None:
     """All columns of an example stay; the messages hold the whole context, the question, reasoning and answer."""
-    rows, _ = tables()
-    counts = write(tmp_path, part(rows))
+    run = part(tables()[0])
+    rows: dict[str, Rows] = {stage: table.to_pylist() for stage, table in run._asdict().items()}
+    counts = write(tmp_path, run)
     assert counts["default"] == {"test": 2}
     texts = {row["context_id"]: row["text"] for row in rows["contexts"]}
     for row in read(tmp_path, "default", "test"):
@@ -91,7 +91,9 @@ def test_rows_are_those_of_the_run_with_messages(tmp_path: Path) -> None:
         assert row["question"] in user["content"]
         assert assistant["content"] == f"<think>\n{row['reasoning']}\n</think>\n\n{row['content']}"
         assert row["example_tokens"] == sum(WordTokenizer().count(said["content"]) for said in row["messages"])
-    assert read(tmp_path, "questions", "train") + read(tmp_path, "questions", "test") == rows["questions"]
+    questions = read(tmp_path, "questions", "train") + read(tmp_path, "questions", "test")
+    licenses = {row["context_id"]: row["documents"][0]["license"] for row in rows["contexts"]}
+    assert questions == [{**row, "licenses": [licenses[row["context_id"]]]} for row in rows["questions"]]
     assert read(tmp_path, "contexts", "train") + read(tmp_path, "contexts", "test") == rows["contexts"]
     traces = read(tmp_path, "traces", "train") + read(tmp_path, "traces", "test")
     verdicts = {row["trace_id"]: row for row in rows["verdicts"]}
@@ -99,19 +101,22 @@ def test_rows_are_those_of_the_run_with_messages(tmp_path: Path) -> None:
         assert {key: row[key] for key in own} == own
         expected = {**verdicts[own["trace_id"]], "model": own["model"]}
         assert {key: row[key] for key in expected} == expected
-        assert row["judge_model"] == verdicts[own["trace_id"]]["model"]
+        assert row["models"] == {"writer": "writer", "reader": "reader", "judge": "judge"}
+        assert row["licenses"] == [licenses[row["context_id"]]]
 
 
 def test_only_splits_with_rows_have_files_and_all_of_them_load(tmp_path: Path) -> None:
     """A declared split without rows is an error of `datasets`, so none is written; large strings survive."""
     counts = write(tmp_path / "dataset", part(tables()[0]))
     files = {str(path.relative_to(tmp_path / "dataset" / "data")) for path in tmp_path.rglob("*.parquet")}
-    assert files == {f"{name}/{split}-00000.parquet" for name, splits in counts.items() for split in splits}
+    assert files == {f"{name}/{split}-00000-of-00001.parquet" for name, splits in counts.items() for split in splits}
     for name, splits in counts.items():
         paths = {split: str(tmp_path / "dataset" / "data" / name / f"{split}-*.parquet") for split in splits}
         loaded = datasets.load_dataset("parquet", data_files=paths, cache_dir=str(tmp_path / "cache" / name))
         assert {split: loaded[split].num_rows for split in loaded} == splits
-        assert pq.read_schema(next((tmp_path / "dataset" / "data" / name).iterdir())).equals(schema(name))
+        assert pq.read_schema(next((tmp_path / "dataset" / "data" / name).iterdir())).equals(
+            schema(name, DatasetConfig())
+        )
 
 
 def test_without_examples_the_other_configurations_stand(tmp_path: Path) -> None:
@@ -130,38 +135,54 @@ def test_parts_are_read_one_at_a_time(tmp_path: Path) -> None:
     written: list[int] = []
     file = tmp_path / "data" / "contexts" / "train-00000.parquet"
 
-    def parts() -> object:
+    def parts() -> Iterator[PartTables]:
         for _ in range(3):
             written.append(file.stat().st_size if file.exists() else 0)
             yield part(rows)
 
-    counts = write_tables(tmp_path, parts(), PROMPTS, frozenset()).rows  # type: ignore[arg-type]
+    counts = write_tables(tmp_path, parts(), PROMPTS, frozenset()).rows
     assert counts["contexts"] == {"test": 3, "train": 3}
     assert written[0] == 0
     assert written[1] < written[2]
-    assert pq.read_metadata(file).num_row_groups == 3
+    assert pq.read_metadata(file.with_stem("train-00000-of-00001")).num_row_groups == 3
+
+
+def test_files_are_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A split that is large has several files, named as the Hub names them, and loads as one."""
+    monkeypatch.setattr(shards, "SHARD_BYTES", 1)
+    rows, _ = tables()
+    counts = write_tables(tmp_path, [part(rows)] * 3, PROMPTS, frozenset()).rows
+    folder = tmp_path / "data" / "contexts"
+    assert sorted(path.name for path in folder.glob("train-*")) == [f"train-0000{n}-of-00003.parquet" for n in range(3)]
+    loaded = datasets.load_dataset(
+        "parquet", data_files={"train": str(folder / "train-*.parquet")}, cache_dir=str(tmp_path / "cache")
+    )
+    assert loaded["train"].num_rows == counts["contexts"]["train"] == 3
 
 
 @pytest.mark.parametrize("filler", ["lantern ", "灯台守 "])
 def test_row_groups_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filler: str) -> None:
     """Groups are measured in bytes, so that texts in other scripts do not pass the limit threefold."""
-    monkeypatch.setattr(publish, "_GROUP_BYTES", 50_000)
+    monkeypatch.setattr(shards, "GROUP_BYTES", 50_000)
     rows, _ = tables()
     text = filler * (20_000 // len(filler.encode()))
     rows["contexts"] = [{**rows["contexts"][0], "context_id": str(n), "text": text} for n in range(10)]
     empty: dict[str, Rows] = {name: [] for name in rows if name != "contexts"}
     write(tmp_path, part({**rows, **empty}))
-    meta = pq.read_metadata(tmp_path / "data" / "contexts" / "train-00000.parquet")
+    meta = pq.read_metadata(tmp_path / "data" / "contexts" / "train-00000-of-00001.parquet")
     assert [meta.row_group(number).num_rows for number in range(meta.num_row_groups)] == [2] * 5
 
 
-def test_null_columns_keep_their_type() -> None:
+@pytest.mark.parametrize("given", [{}, {"format": "prompt_completion", "reasoning": "field"}])
+def test_null_columns_keep_their_type(given: dict[str, str]) -> None:
     """The schema of every configuration is explicit, texts being large strings."""
+    config = DatasetConfig.model_validate(given)
     for name in CONFIGURATIONS:
-        for field in schema(name):
+        for field in schema(name, config):
             assert not pa.types.is_null(field.type)
-    assert schema("default").field("messages").type.value_type.field("content").type == pa.large_string()
-    assert schema("contexts").field("text").type == pa.large_string()
+    said = schema("default", config).field("completion" if given else "messages").type.value_type
+    assert said.field("content").type == pa.large_string()
+    assert schema("contexts", config).field("text").type == pa.large_string()
 
 
 def test_tokens_of_an_example_are_those_of_its_messages() -> None:

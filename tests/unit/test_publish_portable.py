@@ -44,7 +44,10 @@ def everywhere(base: Path) -> Recipe:
         "command": ["/opt/venv/bin/vllm", "serve"],
     }
     values["engines"] = dict.fromkeys(("writer", "reader", "judge"), server)
-    values["documents"]["exclude"] = ["/srv/benchmarks/longbench.jsonl"]
+    values["documents"]["exclude"] = [
+        "/srv/benchmarks/longbench.jsonl",
+        {"path": "/srv/aa_lcr/*.csv", "columns": ["question"]},
+    ]
     return Recipe.parse({**values, "tokenizer": "/models/tokenizer.json", "prompts": "my_prompts"}, base=base)
 
 
@@ -53,7 +56,16 @@ def test_no_path_of_the_machine_is_published() -> None:
     text = yaml.safe_dump(portable(everywhere(Path("/srv/project")).resolved()), sort_keys=False)
     assert not PATH.search(text)
     assert not re.search(r"nowhere|srv|models|scratch|etc/|opt|project", text)
-    for name in ("books", "longbench.jsonl", "tokenizer.json", "qwen", "hub", "--chat-template=chat.jinja", "vllm"):
+    for name in (
+        "books",
+        "longbench.jsonl",
+        "*.csv",
+        "tokenizer.json",
+        "qwen",
+        "hub",
+        "--chat-template=chat.jinja",
+        "vllm",
+    ):
         assert name in text, name
 
 

@@ -368,3 +368,42 @@ def test_no_numbers_of_tokens(value: object) -> None:
     """Everything else is refused."""
     with pytest.raises(ValueError, match="8192, 8k or 1m"):
         parse_tokens(value)
+
+
+def test_what_is_excluded_is_a_path_or_a_mapping(tmp_path: Path) -> None:
+    """Either form has its problems told as its own, and both have their paths made absolute."""
+    given = '[a.txt, {path: "b/*.csv", columns: [question]}]'
+    for part in ("documents", "checks"):
+        recipe = load(tmp_path, SMALL, f"{part}.exclude={given}")
+        plain, mapping = getattr(recipe, part).exclude
+        assert plain == str(tmp_path / "a.txt")
+        assert (mapping.path, mapping.columns, mapping.format) == (str(tmp_path / "b/*.csv"), ["question"], None)
+        assert Recipe.parse(recipe.resolved()) == recipe
+    found = problems(tmp_path, SMALL, "documents.exclude=[{pth: a}, 5, {path: b, columns: [], format: xml}, ~nouser/x]")
+    assert list(found) == [
+        "documents.exclude[0].path",
+        "documents.exclude[0].pth",
+        "documents.exclude[1]",
+        "documents.exclude[2].columns",
+        "documents.exclude[2].format",
+        "documents.exclude[3]",
+    ]
+    assert "`path` perhaps" in found["documents.exclude[0].pth"]
+
+
+def test_choosing_documents(tmp_path: Path) -> None:
+    """Languages are codes; each rule of quality, all of a kind, or all may be null."""
+    for setting, key in (
+        ("documents.languages=[english]", "documents.languages[0]"),
+        ("documents.languages=[]", "documents.languages"),
+        ("documents.quality.prose.min_leters=0.1", "documents.quality.prose.min_leters"),
+        ("documents.quality.code.min_letters=2", "documents.quality.code.min_letters"),
+        ("documents.exclude_share=5", "documents.exclude_share"),
+    ):
+        assert list(problems(tmp_path, SMALL, setting)) == [key]
+    quality = load(tmp_path, SMALL, "documents.quality.prose.min_letters=null").documents.quality
+    assert quality is not None
+    assert quality.prose is not None
+    assert quality.code is not None
+    assert (quality.prose.min_letters, quality.prose.min_words, quality.code.min_letters) == (None, 0.5, 0.2)
+    assert load(tmp_path, SMALL, "documents.quality=null").documents.quality is None

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from longhop.engines.roles import window_needed
 from longhop.errors import RecipeError
 from longhop.kinds import KINDS
+from longhop.prompting import load_prompts
 from longhop.recipe import Recipe
+from longhop.recipe_whole import AROUND_TOKENS
+from longhop.tokens import WordTokenizer
 
 SMALL = """
 name: small
@@ -104,3 +108,41 @@ def test_kinds_that_the_engine_does_not_write_are_said(tmp_path: Path) -> None:
     )
     assert load(tmp_path, setting, MODEL).questions.kinds == {"choice": 1, "yes_no": 2}
     assert load(tmp_path, "questions.kinds={choice: 1, bridge: 2}").questions.kinds == {"choice": 1, "bridge": 2}
+
+
+READER = "engines.reader={kind: openai, model: m, urls: ['http://gpu1:8000/v1']}"
+ROOMY = ("contexts.lengths={128k: 4}", "contexts.room=example", READER, "tokenizer=t.json")
+
+
+def test_whole_examples_fit_a_window_of_the_length(tmp_path: Path) -> None:
+    """Context, prompt, question, markup and the longest answer need the length, and not a token more."""
+    recipe = load(tmp_path, *ROOMY)
+    assert recipe.contexts.room == 16 * 1024 + AROUND_TOKENS
+    assert window_needed(recipe, "reader") == 128 * 1024
+    assert recipe == Recipe.parse(recipe.resolved())
+    assert window_needed(load(tmp_path, *ROOMY, "contexts.room=0"), "reader") == 128 * 1024 + recipe.contexts.room
+
+
+def test_the_longest_answer_is_what_the_engine_is_asked_for(tmp_path: Path) -> None:
+    """`traces.max_tokens`, or what the engine's own sampling says."""
+    assert load(tmp_path, *ROOMY, "traces.max_tokens=4k").contexts.room == 4096 + AROUND_TOKENS
+    own = load(tmp_path, *ROOMY, "engines.reader.sampling={max_tokens: 1000}")
+    assert own.contexts.room == 1000 + AROUND_TOKENS
+    assert window_needed(own, "reader") == 128 * 1024
+
+
+def test_lengths_too_short_for_an_example_are_refused(tmp_path: Path) -> None:
+    """With the tokens that it takes; what is wrong with the answer's length is told of there."""
+    assert problems(tmp_path, "contexts.room=example") == {
+        "contexts.room": "example, which is 18,432 tokens here / less than the smallest length, 8192"
+    }
+    assert list(problems(tmp_path, "contexts.room=example", "traces.max_tokens=long")) == ["traces.max_tokens"]
+
+
+def test_prompt_and_question_leave_most_of_the_room_to_markup() -> None:
+    """The prompts that people are shown in examples, counted generously, with a long question."""
+    prompts = load_prompts()
+    question = "Which keeper of the harbour wrote it, and in which year? " * 20
+    asked = prompts.render("answer", {"context": "x", "question": question, "reasoning": "prompted"})
+    words = sum(WordTokenizer().count(message["content"]) for message in asked)
+    assert 1.7 * words < AROUND_TOKENS - 1000

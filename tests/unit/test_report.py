@@ -19,9 +19,10 @@ from longhop import Run
 from longhop.cli import main
 from longhop.errors import StorageError
 from longhop.publish import report_rows
+from longhop.publish.pictures import draw
 from longhop.publish.report import write_report
 from longhop.publish.report_facts import FATES, Fate, gather
-from longhop.publish.report_pictures import draw, large, length_of
+from longhop.publish.report_pictures import large, length_of
 from longhop.publish.report_rows import sampled, shortened
 from longhop.publish.report_tables import ReportTables
 from tests.report_run import LENGTHS, SAMPLES, write_report_run

@@ -13,7 +13,6 @@ from longhop.errors import SourceError
 from longhop.recipe import Source
 from longhop.records import RawDocument, Rejection
 from longhop.sources import SourceItem, list_source, read_item
-from longhop.sources.excluded import read_excluded
 from longhop.sources.hashes import HashCache
 
 
@@ -260,39 +259,3 @@ def test_a_fresh_file_is_not_remembered(books: Path, tmp_path: Path) -> None:
         path.write_text("Snow.")
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
         assert cache.sha(path) != sha
-
-
-def test_excluded_texts_are_read(tmp_path: Path) -> None:
-    """Plain text whole, JSON Lines string by string; a missing or broken file is an error that names it."""
-    (tmp_path / "a.txt").write_text("Plain.")
-    (tmp_path / "b.jsonl").write_text('{"q": "Who?", "n": 1, "list": ["x", {"y": "z"}]}\n\n{"q": "What?"}\n')
-    paths = [str(tmp_path / "a.txt"), str(tmp_path / "b.jsonl")]
-    assert list(read_excluded(paths)) == ["Plain.", "Who?", "x", "z", "What?"]
-    (tmp_path / "c.jsonl").write_text("{broken")
-    for name in ("none.txt", "c.jsonl"):
-        with pytest.raises(SourceError, match=name):
-            list(read_excluded([str(tmp_path / name)]))
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b'{"q": "Who?"}\n\n\n\n\n\n{broken\n', r"line 7 is no JSON \(.*\)\. Correct the line"),
-        (b'{"q": "Who?"}\r\n' + b"[" * 100_000 + b"\n", r"line 2 is nested too deep to be read\. Correct the line"),
-        (b'"x"\n' + b"[" * 990 + b'"y"' + b"]" * 990, r"line 2 is nested too deep to be read\. Correct the line"),
-        (b"PK\0\0", r"not readable as text \(null bytes"),
-    ],
-)
-def test_a_damaged_row_of_an_excluded_text_is_an_error(tmp_path: Path, content: bytes, said: str) -> None:
-    """To pass over it would be to say that no document overlaps it; the message names file and line."""
-    path = tmp_path / "benchmark.jsonl"
-    path.write_bytes(content)
-    with pytest.raises(SourceError, match=rf"documents\.exclude {path}: {said}"):
-        list(read_excluded([str(path)]))
-
-
-def test_rows_of_an_excluded_text_are_lines_and_nothing_else(tmp_path: Path) -> None:
-    """A line separator of Unicode within a string ends no row, and stray bytes and decomposed letters are read."""
-    path = tmp_path / "A.JSONL"
-    path.write_bytes('{"q": "one\u2028two"}\r{"q": "cafe\u0301"}\n'.encode() + b'{"q": "caf\xe9"}\r\n')
-    assert list(read_excluded([str(path)])) == ["one\ntwo", "caf\u00e9", "caf\u00e9"]

@@ -9,6 +9,7 @@ import tokenizers
 from huggingface_hub.errors import LocalEntryNotFoundError
 from tokenizers import Regex, models, pre_tokenizers, trainers
 
+from longhop import tokens
 from longhop.errors import TokenizerError
 from longhop.tokens import HubTokenizer, Tokenizer, WordTokenizer, load_tokenizer
 
@@ -151,6 +152,22 @@ def test_batches_count_as_single_texts() -> None:
     tokenizer = HubTokenizer("t", byte_level(None))
     assert tokenizer.count_batch([*TEXTS[:3], ""]) == [tokenizer.count(text) for text in [*TEXTS[:3], ""]]
     assert tokenizer.count_batch([]) == []
+
+
+@pytest.mark.parametrize("name", ["words", "additive", "whole"])
+def test_places_in_a_batch_are_counted_as_in_single_texts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each text before each of its own offsets, whatever stands together in a call; a text may have no offsets."""
+    hub = {"additive": byte_level(QWEN), "whole": sentence_piece()}
+    made: Tokenizer = HubTokenizer("t", hub[name]) if name in hub else WordTokenizer()
+    assert made.additive == (name != "whole")
+    texts = ["", *TEXTS[:3], "é\n\nlast"]
+    offsets: list[list[int]] = [[], *([*offsets_of(text, made)[:5], len(text)] for text in texts[1:])]
+    alone = [made.cumulative(text, own) for text, own in zip(texts, offsets, strict=True)]
+    assert [len(counts) for counts in alone] == [len(own) for own in offsets]
+    assert made.cumulative_batch(texts, offsets) == alone
+    monkeypatch.setattr(tokens, "BATCH_CHARS", 1)
+    assert made.cumulative_batch(texts, offsets) == alone
+    assert made.cumulative_batch([], []) == []
 
 
 @pytest.mark.parametrize("spec", ["/no/such/tokenizer.json", "no/such.json"])

@@ -7,14 +7,15 @@ import pytest
 
 from longhop.claims import Running
 from longhop.run import StageState
-from longhop.watch import View, Watch, duration, seconds_left
+from longhop.spending import Spent
+from longhop.watch import View, Watch, duration, work_of
 from tests.integration.conftest import build
 from tests.integration.corpus import write_corpus, write_recipe
 
 
 def state(stage: str, built: int, parts: int | None, seconds: float = 0.0) -> StageState:
     return StageState(
-        stage=stage, built=built, parts=parts, rows=10 * built, accepted=None, rejections={}, seconds=seconds
+        stage=stage, built=built, parts=parts, rows=10 * built, accepted=None, rejections={}, seconds=seconds, spent={}
     )
 
 
@@ -22,12 +23,33 @@ def part(stage: str, since: float, done: int = 0, expected: int | None = None) -
     return Running(stage=stage, fingerprint="f", part=0, since=since, done=done, expected=expected, tokens=600)
 
 
-def test_the_time_left_is_what_the_rest_takes_by_all_workers() -> None:
+def seconds_left(stages: list[StageState], running: list[Running], now: float, processes: float = 1) -> float | None:
+    work = work_of(stages, running, now)
+    return None if work is None else work.seconds(processes)
+
+
+def test_the_time_left_is_what_the_rest_takes_by_all_processes() -> None:
     """Parts that are left, as long as those that are built took, less what is done of those that run."""
     stages = [state("contexts", 4, 4, 8.0), state("questions", 2, 4, 20.0), state("traces", 1, 4, 60.0)]
     assert seconds_left(stages, [], 100.0) == 2 * 10 + 3 * 60
     running = [part("questions", 95.0), part("traces", 50.0, 30, 60)]
-    assert seconds_left(stages, running, 100.0, workers=2) == pytest.approx((15 + 130) / 2)
+    assert seconds_left(stages, running, 100.0, 2) == pytest.approx((15 + 130) / 2)
+
+
+def test_the_stages_of_a_part_follow_one_another() -> None:
+    """However many processes there are: one part has all of its stages before it."""
+    stages = [state("questions", 2, 3, 20.0), state("traces", 2, 3, 80.0), state("verdicts", 2, 3, 8.0)]
+    assert seconds_left(stages, [], 100.0, 8) == 10 + 40 + 4
+    begun = [state("questions", 3, 3, 30.0), *stages[1:]]
+    assert seconds_left(begun, [part("traces", 85.0)], 100.0, 8) == 25 + 4
+
+
+def test_what_was_done_is_known_too() -> None:
+    """Also of parts that run, so that it tells how many processes work at a time."""
+    stages = [state("questions", 2, 4, 20.0), state("traces", 1, 4, 60.0)]
+    work = work_of(stages, [part("questions", 97.0), part("traces", 70.0)], 100.0)
+    assert work is not None
+    assert work.done == 80 + 3 + 30
 
 
 def test_a_part_that_takes_long_counts_as_one_at_most() -> None:
@@ -57,6 +79,27 @@ def test_one_line_says_all_of_it() -> None:
     assert view.page().splitlines()[1:] == ["contexts: 4 of 4 parts, 40 rows", "traces: 1 of 4 parts, 10 rows"]
     unknown = msgspec.structs.replace(view, stages=[state("traces", 0, None)], running=[], seconds_left=None)
     assert unknown.line() == "0 of ? parts"
+
+
+def test_it_says_what_was_cached_and_what_it_cost() -> None:
+    """Of the roles that have prices; what is cached may cost less."""
+    spent = {
+        "reader": Spent(requests=3, prompt_tokens=4_000_000, cached_tokens=3_000_000, completion_tokens=100_000),
+        "judge": Spent(requests=1, prompt_tokens=1000),
+    }
+    view = View(
+        name="small",
+        stages=[state("traces", 1, 4, 60.0)],
+        running=[],
+        now=100.0,
+        seconds_left=None,
+        spent=spent,
+        prices={"reader": {"input": 1.0, "cached": 0.1, "output": 4.0}, "judge": {}},
+    )
+    assert view.line() == "1 of 4 parts, 75% of the prompts cached, 1.70 spent"
+    assert msgspec.structs.replace(view, prices={}).costs() == ["75% of the prompts cached"]
+    cheap = msgspec.structs.replace(view, prices={"judge": {"input": 2.0}})
+    assert cheap.costs() == ["75% of the prompts cached", "0.002 spent"]
 
 
 def test_times_are_said_as_people_do() -> None:
