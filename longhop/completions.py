@@ -131,7 +131,8 @@ class CompletionStore:
 
     def spent(self, account: str) -> Spending:
         """What an account has cost on this machine so far, by role."""
-        statement = "SELECT role, requests, prompt_tokens, cached_tokens, completion_tokens FROM spent WHERE account = ?"
+        columns = "requests, prompt_tokens, cached_tokens, completion_tokens"  # as `Spent` has them
+        statement = f"SELECT role, {columns} FROM spent WHERE account = ?"  # noqa: S608
         rows = self._do(lambda: self._database.execute(statement, (account,)).fetchall())
         return {role: Spent(**dict(zip(Spent.__struct_fields__, tokens, strict=True))) for role, *tokens in rows}
 

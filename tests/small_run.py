@@ -129,7 +129,8 @@ def _question(
     for quote, part in zip(quotes, context["documents"], strict=True):
         start = context["text"].index(quote)
         place = {"document_id": part["document_id"], "quote": quote, "start": start, "end": start + len(quote)}
-        evidence.append({**place, "score": 1.0})
+        depth = (2 * start + len(quote)) / 2 / len(context["text"])
+        evidence.append({**place, "score": 1.0, "depth": depth})
     return {
         "question_id": make_id(context["context_id"], question, answer),
         "context_id": context["context_id"],
@@ -295,9 +296,8 @@ def write_run(folder: Path) -> Path:
 
 def edit(folder: Path, table: str, change: Callable[[Rows], object], *, rejections: bool = False) -> None:
     """Change the rows of one table on disk; what was counted beside it follows."""
-    own = (
-        "rejections-*.parquet" if rejections else "*-00000-of-*.parquet" if table.startswith("dataset") else "part-*.parquet"
-    )
+    rows_of = "*-00000-of-*.parquet" if table.startswith("dataset") else "part-*.parquet"
+    own = "rejections-*.parquet" if rejections else rows_of
     file = next(path for path in sorted((folder / table).rglob(own)) if rejections or "rejections" not in path.name)
     schema = pq.read_schema(file)
     rows = pq.read_table(file).to_pylist()

@@ -63,7 +63,8 @@ def test_equal_documents_take_part_once(recipe: Path, tmp_path: Path) -> None:
     for name, copy in (("chapter_00", "zz"), ("chapter_01", "chapter_01_again"), ("chapter_03", "aa")):
         shutil.copy(books / f"{name}.md", books / f"{copy}.md")
     run = build(recipe, tmp_path / "run")
-    left = run.rejections().filter(pl.col("reason") == "duplicate").collect()["item_id"].to_list()
+    of_documents = run.rejections().filter(stage="documents", reason="duplicate")
+    left = of_documents.collect()["item_id"].to_list()
     assert sorted(left) == ["books/chapter_01_again.md", "books/chapter_03.md", "books/zz.md"]
     assert [lines for _, lines in violations(tmp_path / "run").values() if lines] == []
 

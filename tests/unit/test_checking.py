@@ -119,7 +119,7 @@ def test_the_command_says_all_and_ends_with_1(
         main(["check", str(recipe), "--set", wrong, "--out", str(tmp_path / "file" / "run")])
     out, err = capsys.readouterr()
     assert ended.value.code == 1
-    assert "8 to read as book" in out
+    assert "8 to read as book" in " ".join(out.split())
     assert "good to build" not in out
     lines = err.splitlines()
     assert lines[0] == "2 problems"

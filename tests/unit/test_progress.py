@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from longhop.claims import Running
-from longhop.engines import Choice, Completion
+from longhop.engines import Choice, Completion, Usage
 from longhop.progress import Progress, Pulse
 from longhop.records import Context, Rejection
+from longhop.spending import Spent
 from tests.small_run import tables
 
 PART = Running(stage="contexts", fingerprint="f", part=0)
@@ -22,10 +23,12 @@ def test_rows_rejections_and_tokens_are_counted_as_they_pass() -> None:
     passed = progress.counted([rejection, rejection])
     assert next(passed) == rejection
     assert (progress.of(PART).done, progress.of(PART).left_out) == (1, 1)
-    progress.answered(Completion(choices=(Choice(content="a", n_tokens=10), Choice(content="b", n_tokens=20))))
+    choices = (Choice(content="a", n_tokens=10), Choice(content="b", n_tokens=20))
+    progress.answered("reader", Completion(choices=choices, usage=Usage(prompt_tokens=7, cached_tokens=3)))
     progress.expected = 4
     assert list(passed) == [rejection]
     assert (progress.of(PART).share, progress.of(PART).answers, progress.of(PART).tokens) == (0.5, 2, 30)
+    assert progress.of(PART).spent == {"reader": Spent(requests=1, prompt_tokens=7, cached_tokens=3)}
 
 
 def test_tokens_of_rows_count_where_they_are_asked_for() -> None:
