@@ -114,14 +114,14 @@ class Builder:
             based_on: Folder of a run whose previews or parts say how long replies are and how many questions pass. By
                 default the builder's own folder, if it has any.
             rates: Tokens a second by role; `""` stands for every role that is not named.
-            assume: Values of `longhop.foreseen.Assumptions` that are known better.
+            assume: Values of `longhop.estimate.foreseen.Assumptions` that are known better.
 
         Raises:
             StorageError: The builder's folder holds a run of another recipe, or `based_on` tells nothing.
             BuildError: An assumption is unknown or cannot be.
             TokenizerError, PromptError: They cannot be loaded.
         """
-        from longhop.costs import estimate_of  # noqa: PLC0415 - only this needs it
+        from longhop.estimate.costs import estimate_of  # noqa: PLC0415 - only this needs it
 
         with _work_folder(self.work):
             return estimate_of(self.recipe, self.out, None if based_on is None else str(based_on), rates, assume)

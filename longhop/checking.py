@@ -23,10 +23,10 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from longhop.costs import make_estimate
 from longhop.engines.roles import check_engine, model_of, server_spec, window_needed
 from longhop.errors import CheckError, CorpusError, LonghopError, SourceError, StorageError
 from longhop.estimate import size_of
+from longhop.estimate.costs import make_estimate
 from longhop.folders import explained
 from longhop.manifest import NAME
 from longhop.prompting import load_prompts

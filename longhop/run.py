@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "StageState"]
 
+_NO_DATASET = "no dataset here; build the run to its end, or write that of its finished parts with `longhop dataset`"
+
 
 class StageState(msgspec.Struct, frozen=True, kw_only=True):
     """How far a stage is."""
@@ -51,6 +53,8 @@ class StageState(msgspec.Struct, frozen=True, kw_only=True):
     """Parts that are complete."""
     parts: int | None
     """Parts in all; None as long as the plan does not say."""
+    missing: tuple[int, ...] = ()
+    """Numbers of those that are not complete; none as long as the plan does not say."""
     rows: int
     accepted: int | None
     """Of questions: how many were accepted."""
@@ -144,7 +148,8 @@ class Run:
         for path in sorted(self.folder.files("dataset/data/default/*.parquet")):
             files.setdefault(path.rpartition("/")[2].partition("-")[0], []).append(glob.escape(path))  # are patterns
         if not files:
-            raise PublishError(f"{self.folder.url}: no dataset with examples here; build the run to its end first")
+            what = "the dataset has no examples" if self._built("dataset") else _NO_DATASET
+            raise PublishError(f"{self.folder.url}: {what}")
         loaded = datasets.load_dataset("parquet", data_files=files)
         assert isinstance(loaded, datasets.DatasetDict)
         return loaded
@@ -163,8 +168,10 @@ class Run:
 
         manifest, of = self._manifest, self._parts("examples")
         finished = sorted(set.intersection(*(set(self._built(stage)) for stage in TABLES)))
-        if of is None or not finished:
-            raise PublishError(f"{self.folder.url}: no part is finished yet, so there is nothing to make a dataset of")
+        if of is None or (of and not finished):
+            raise PublishError(
+                f"{self.folder.url}: no part is finished yet, so there is nothing to make a dataset of; build it first"
+            )
         prompts = load_prompts(self.recipe.prompts)
         if prompts.hashes != manifest.prompts:
             raise StorageError(f"{self.folder.url}: prompts have changed since this run was built; build again")
@@ -174,10 +181,12 @@ class Run:
         return self.folder.url_of("dataset")
 
     def lacking(self) -> list[str]:
-        """What the dataset folder lacks of what was asked for: parts, examples; a sentence each."""
+        """What the dataset that stands lacks of what was asked for: parts, examples; a sentence each."""
         current = self.folder.read_json("published/current.json") or {}
-        mine = current.get("fingerprint") == self._manifest.fingerprints["dataset"]
-        return list(current.get("lacking", ())) if mine else []
+        said = list(current.get("lacking", ()))
+        if current and not self._built("dataset"):
+            said.append("it was made before the recipe or the plan changed; build again to have it as they are now")
+        return said
 
     def push_to_hub(
         self,
@@ -223,7 +232,7 @@ class Run:
         current = self.folder.read_json("published/current.json")
         sizes = self.folder.sizes("dataset")
         if not isinstance(current, dict) or not sizes:
-            raise PublishError(f"{self.folder.url}: no dataset here; build the run to its end first")
+            raise PublishError(f"{self.folder.url}: {_NO_DATASET}")
         # People mend the card by hand, and put files beside it.
         wrong = [
             name
@@ -285,6 +294,7 @@ class Run:
             stage=stage,
             built=len(built),
             parts=self._parts(stage),
+            missing=tuple(sorted(set(range(self._parts(stage) or 0)) - set(built))) if stage != "dataset" else (),
             rows=rows + sum(count.rows for count in counts),
             accepted=sum(count.accepted or 0 for count in counts) if questions else None,
             rejections=dict(rejections.most_common()),

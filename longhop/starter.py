@@ -35,7 +35,7 @@ sources:
 
 documents:
   min_tokens: {least}                 # shorter ones are left out
-  near_duplicate: 0.8             # likeness from which two documents count as the same
+  near_duplicate: 0.8             # share of the shorter in the longer from which two documents count as the same
   splits: {{train: 1.0, validation: 0.0, test: 0.0}}
 
 contexts:
@@ -55,11 +55,13 @@ traces: {{engine: reader, samples: 8}}
 scoring: {{judge: judge, ask: when_no_exact_match}}
 selection: {{rule: majority, must_match_reference: true, ties: drop, min_evidence: 0.9}}
 
-# The embedded engine needs no model. It serves to try the pipeline; its data is not meant for training.
+# The embedded engine needs no model. It serves to try the pipeline; its data is not meant for training. For your own
+# model change the first line, the others repeat it: writer: &model {{kind: openai, model: org/name,
+#   urls: ["http://localhost:8000/v1"]}}, or {{kind: vllm, model: org/name}}, which longhop starts itself.
 engines:
-  writer: {{kind: lexical}}
-  reader: {{kind: lexical}}
-  judge: {{kind: lexical}}
+  writer: &model {{kind: lexical}}
+  reader: *model
+  judge: *model
 
 dataset: {{license: other}}
 """

@@ -23,8 +23,8 @@ import msgspec
 
 from longhop.claims import Running
 from longhop.errors import BuildError, StorageError
+from longhop.estimate.measured import PREVIEWS
 from longhop.manifest import Manifest, begin
-from longhop.measured import PREVIEWS
 from longhop.progress import Pulse
 from longhop.recipe import Recipe
 from longhop.records import (

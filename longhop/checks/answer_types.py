@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from longhop.answers import normalize
-from longhop.answers_numbers import starts_number
+from longhop.answers.numbers import starts_number
 from longhop.records import Question
 
 __all__ = ["misfit"]

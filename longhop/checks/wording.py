@@ -12,7 +12,7 @@ import re
 import unicodedata
 
 from longhop.answers import normalize
-from longhop.answers_numbers import starts_number
+from longhop.answers.numbers import starts_number
 from longhop.reading import content_words
 from longhop.stages.common_words import COMMON_WORDS
 

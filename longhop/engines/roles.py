@@ -19,7 +19,7 @@ from longhop.engines.lexical import LexicalEngine
 from longhop.errors import EngineError
 from longhop.prompting import Prompts
 from longhop.recipe import EngineConfig, Recipe
-from longhop.recipe_whole import AROUND_TOKENS
+from longhop.recipe.whole import AROUND_TOKENS
 from longhop.serving.lease import Servers
 from longhop.serving.spec import ServerSpec, check_together
 from longhop.tokens import Tokenizer, load_tokenizer

@@ -48,16 +48,18 @@ class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
 
     Empty where no context has given any, so that nothing can be foreseen.
     """
+    unfinished: bool = False
+    """Whether parts of the run are missing, whose contexts are among those that would make them."""
 
     def __str__(self) -> str:
         said = f"{self.asked - self.there:,} of {self.asked:,} examples are missing"
         if not self.contexts:
             return f"{said}; no context has given an example yet, so more contexts alone may give none"
         more = ", ".join(f"{count:,} of {length:,} tokens" for length, count in self.contexts.items())
-        return (
-            f"{said}; at the acceptance so far, more contexts would make them: {more} "
-            "(raise contexts.lengths by these and build again)"
-        )
+        do = "raise contexts.lengths by these and build again"
+        if self.unfinished:
+            do = "those of the missing parts among them; raise contexts.lengths by the rest and build again"
+        return f"{said}; at the acceptance so far, more contexts would make them: {more} ({do})"
 
 
 def choose_examples(examples: Iterable[pa.Table], duplicate: float, most: int | None) -> Chosen:
@@ -133,13 +135,16 @@ def _mixed(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for *_, row in sorted(placed, key=lambda each: each[:3])]
 
 
-def shortfall(asked: int | None, examples: Mapping[int, int], contexts: Mapping[int, int]) -> Shortfall | None:
+def shortfall(
+    asked: int | None, examples: Mapping[int, int], contexts: Mapping[int, int], *, unfinished: bool = False
+) -> Shortfall | None:
     """What is missing of the examples asked for; None where nothing is.
 
     Args:
         asked: How many examples were asked for; None for as many as there are.
         examples: Published examples by target length.
         contexts: Contexts that were tried, by target length.
+        unfinished: Whether parts of the run are missing, so that not all its contexts were tried.
     """
     there = sum(examples.values())
     if asked is None or there >= asked:
@@ -154,7 +159,7 @@ def shortfall(asked: int | None, examples: Mapping[int, int], contexts: Mapping[
         left -= wanted
         if wanted:
             more[length] = math.ceil(wanted * contexts[length] / have)
-    return Shortfall(asked=asked, there=there, contexts=dict(sorted(more.items())))
+    return Shortfall(asked=asked, there=there, contexts=dict(sorted(more.items())), unfinished=unfinished)
 
 
 def _level(have: Sequence[int], more: int) -> int:

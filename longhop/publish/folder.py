@@ -21,6 +21,7 @@ import pyarrow as pa
 import yaml
 
 from longhop.fingerprints import STAGES
+from longhop.folders import explained
 from longhop.manifest import Manifest
 from longhop.prompting import Prompts
 from longhop.publish.card import CardFacts, render_card
@@ -55,12 +56,18 @@ def write_dataset(run: Run, manifest: Manifest, prompts: Prompts, parts: Sequenc
         prompts: The recipe's prompts.
         parts: Numbers of the parts that it is made of, in order; all their tables are there.
         of: How many parts the run has.
+
+    Raises:
+        StorageError: A table is missing or damaged, or the folder is full or not writable; what stood there before
+            stands there still.
     """
     folder, fingerprint = run.folder, manifest.fingerprints["dataset"]
     with folder.scratch("dataset") as scratch:
         target = scratch / "dataset"
-        target.mkdir()
-        written, rejections = _Folder(run, manifest, prompts, parts, of).write(target)
+        # A local one is written beside its place, a remote one on this machine's own disk.
+        with explained(folder.url_of("dataset") if folder.is_local else str(target)):
+            target.mkdir()
+            written, rejections = _Folder(run, manifest, prompts, parts, of).write(target)
         # While the folders are swapped, no dataset is the current one, and no report speaks of it.
         folder.remove(CURRENT)
         folder.remove(REPORT)
@@ -133,7 +140,9 @@ class _Folder:
             made,
             missing=self._missing,
             parts=self._of,
-            shortfall=shortfall(self._recipe.dataset.examples, chosen.lengths, facts.contexts),
+            shortfall=shortfall(
+                self._recipe.dataset.examples, chosen.lengths, facts.contexts, unfinished=bool(self._missing)
+            ),
         )
         funnel, reasons = self._funnel(chosen.rejections, len(chosen.question_ids))
         left_out = {rejection.item_id: (rejection.reason, rejection.detail) for rejection in chosen.rejections}

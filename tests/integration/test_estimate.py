@@ -10,7 +10,7 @@ from longhop import Builder, Recipe
 from longhop.cli import main
 from longhop.errors import BuildError, StorageError
 from longhop.estimate import Estimate, Rates
-from longhop.measured import measure
+from longhop.estimate.measured import measure
 from tests.integration.conftest import build
 from tests.integration.corpus import write_corpus, write_recipe
 from tests.model_server import Script, Shape, Stats, model_server

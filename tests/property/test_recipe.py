@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from longhop.errors import Problem, RecipeError
 from longhop.recipe import Recipe
-from longhop.recipe_file import read_yaml
+from longhop.recipe.file import read_yaml
 
 VALID: dict[str, Any] = {
     "name": "sample",

@@ -11,6 +11,7 @@ import typer.main
 import yaml
 
 import longhop
+from longhop import starter
 from longhop.cli import app
 from longhop.recipe import Recipe
 
@@ -63,21 +64,42 @@ def test_keys_that_are_set_in_the_readme_exist() -> None:
 
 def test_the_recipe_shown_is_a_recipe() -> None:
     """Its keys are those of the models."""
-    shown, _ = blocks("yaml")
+    _, shown, _, _ = blocks("yaml")
     recipe = Recipe.parse(yaml.safe_load(shown), base=ROOT)
     assert recipe.contexts.lengths == {2048: 8, 4096: 6, 8192: 4, 16384: 2}
 
 
 def test_the_engines_shown_are_engines() -> None:
     """They fit into the recipe that is shown."""
-    shown, engines = (yaml.safe_load(block) for block in blocks("yaml"))
+    _, shown, _, engines = (yaml.safe_load(block) for block in blocks("yaml"))
     recipe = Recipe.parse({**shown, **engines}, base=ROOT)
     assert {engine.kind for engine in recipe.engines.values()} == {"openai", "vllm"}
 
 
+def test_the_line_to_change_is_a_line_of_the_first_recipe(tmp_path: Path) -> None:
+    """Put in the place of the one that `longhop init` writes, it gives all roles a model."""
+    line, *_ = blocks("yaml")
+    (written, *_) = starter.write(tmp_path / "recipe.yaml", [])
+    text = written.read_text(encoding="utf-8")
+    changed, count = re.subn(r"^  writer: &model .*\n", line, text, flags=re.MULTILINE)
+    assert count == 1
+    recipe = Recipe.parse(yaml.safe_load(changed), base=tmp_path)
+    assert {engine.kind for engine in recipe.engines.values()} == {"openai"}
+
+
+def test_what_else_a_recipe_can_say_is_taken(tmp_path: Path) -> None:
+    """Each of its keys beside those of the recipe that is shown."""
+    _, shown, more, _ = (yaml.safe_load(block) for block in blocks("yaml"))
+    for part, keys in more.items():
+        shown[part] = {**shown[part], **keys}
+    recipe = Recipe.parse(shown, base=tmp_path)
+    assert recipe.contexts.lengths == {2**15: 250, 2**17: 500, 2**20: 250}
+    assert recipe.dataset.configurations == ["preference", "rl"]
+
+
 def test_the_recipe_shown_is_the_sample_recipe() -> None:
     """The figures above it come from what it says; only its paths and the size of parts are not the file's."""
-    shown, _ = blocks("yaml")
+    _, shown, _, _ = blocks("yaml")
     sample = yaml.safe_load((ROOT / "data/recipes/sample.yaml").read_text(encoding="utf-8"))
     printed = Recipe.parse(yaml.safe_load(shown), base=ROOT)
     built = Recipe.parse(sample, base=ROOT / "data/recipes")

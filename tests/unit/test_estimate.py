@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from longhop.costs import make_estimate, money_of
 from longhop.errors import RecipeError
 from longhop.estimate import Estimate, Rates
-from longhop.foreseen import ASKING, Assumptions, Load, Wrappings, foresee
-from longhop.measured import Measured, MeasuredContext
+from longhop.estimate.costs import make_estimate, money_of
+from longhop.estimate.foreseen import ASKING, Assumptions, Load, Wrappings, foresee
+from longhop.estimate.measured import Measured, MeasuredContext
 from longhop.prompting import load_prompts
 from longhop.recipe import Recipe
 from longhop.tokens import load_tokenizer

@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from longhop.recipe import CodeRules, QualityRules
+from longhop.recipe import QualityRules
+from longhop.recipe.corpus import CodeRules
 from longhop.stages.quality import REASONS, judge, measure
 
 DRAW = random.Random(5)

@@ -11,7 +11,7 @@ from longhop.errors import RecipeError
 from longhop.kinds import KINDS
 from longhop.prompting import load_prompts
 from longhop.recipe import Recipe
-from longhop.recipe_whole import AROUND_TOKENS
+from longhop.recipe.whole import AROUND_TOKENS
 from longhop.tokens import WordTokenizer
 
 SMALL = """

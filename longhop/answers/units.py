@@ -41,7 +41,7 @@ _PINT = dict(
     bit=bit kbit=kilobit Mb=megabit Gb=gigabit kn=knot mph=mile_per_hour
     """.split()
 )
-"""What the units of `answers_numbers` are called in pint."""
+"""What the units of `longhop.answers.numbers` are called in pint."""
 _OWN = {"month": (Fraction(1, 12), "year"), "kcal": (Fraction(1000), "cal")}
 _POWER = re.compile(r"(.+)\^([23])")
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from longhop.answers_dates import ORDINALS
+from longhop.answers.dates import ORDINALS
 
 __all__ = ["asked_units", "is_unit", "ordinal", "quantity", "singular", "starts_number", "unit_of"]
 

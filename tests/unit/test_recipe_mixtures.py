@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longhop.errors import RecipeError
-from longhop.mixtures import counted
 from longhop.recipe import Recipe
+from longhop.recipe.mixtures import counted
 
 BASE: dict[str, Any] = {
     "name": "mixed",

@@ -33,11 +33,11 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from longhop.answers_dates import ORDINALS, date, time_of_day
-from longhop.answers_numbers import asked_units, is_unit, ordinal, quantity, singular, starts_number
-from longhop.answers_options import labelled, options
-from longhop.answers_scripts import unpointed, western
-from longhop.answers_units import in_base
+from longhop.answers.dates import ORDINALS, date, time_of_day
+from longhop.answers.numbers import asked_units, is_unit, ordinal, quantity, singular, starts_number
+from longhop.answers.options import labelled, options
+from longhop.answers.scripts import unpointed, western
+from longhop.answers.units import in_base
 
 __all__ = ["WRAPPINGS", "exact_match", "matches_any", "normalize", "unwrapped_once"]
 

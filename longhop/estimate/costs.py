@@ -3,9 +3,9 @@
     >>> make_estimate(recipe, measured=measure("runs/sample"), rates={"": Rates(prefill=8000, decode=1200)}).hours
     3.4
 
-Where nothing is known of replies, `longhop.foreseen` assumes it and the estimate says so. A preview or an earlier run
-(`longhop.measured`) gives what really was asked and answered; foreseen figures of other lengths, numbers and settings
-are corrected by how much more or less was measured than would have been foreseen.
+Where nothing is known of replies, `longhop.estimate.foreseen` assumes it and the estimate says so. A preview or an
+earlier run (`longhop.estimate.measured`) gives what really was asked and answered; foreseen figures of other lengths,
+numbers and settings are corrected by how much more or less was measured than would have been foreseen.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import msgspec
 
 from longhop.errors import BuildError, PromptError, StorageError
 from longhop.estimate import Estimate, Rates, Row, length_of, total_of
-from longhop.foreseen import ASKING, Assumptions, Load, Wrappings, foresee, roles_of
+from longhop.estimate.foreseen import ASKING, Assumptions, Load, Wrappings, foresee, roles_of
+from longhop.estimate.measured import Measured, measure
 from longhop.manifest import NAME, Manifest, load
-from longhop.measured import Measured, measure
 from longhop.prompting import load_prompts
 from longhop.recipe import EngineConfig, Recipe
 from longhop.spending import price_of

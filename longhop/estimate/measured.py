@@ -6,8 +6,8 @@
 
 The stages are run again over what the folder holds, with engines that look answers up in the store of completions:
 they make the very requests that were made, repeated ones and all checks included, and nothing is sent
-(`longhop.replay`). Prompts are counted by the recipe's tokenizer, answers as the servers counted them; how both relate
-is taken from the answers. What prompts have in common is counted once a context and stage.
+(`longhop.estimate.replay`). Prompts are counted by the recipe's tokenizer, answers as the servers counted them; how
+both relate is taken from the answers. What prompts have in common is counted once a context and stage.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ import msgspec
 from longhop.checks.novelty import EvaluationSets
 from longhop.completions import CompletionStore
 from longhop.errors import EngineError, StorageError
-from longhop.foreseen import ASKING, Load, roles_of
+from longhop.estimate.foreseen import ASKING, Load, roles_of
+from longhop.estimate.replay import Replay
 from longhop.inference import Inference
 from longhop.manifest import Manifest, load
 from longhop.prompting import Prompts, load_prompts
 from longhop.recipe import Recipe
 from longhop.records import Context, Question, Trace, from_table
-from longhop.replay import Replay
 from longhop.segments import Segments
 from longhop.sources.excluded import read_excluded
 from longhop.stages.questions import write_questions
@@ -55,7 +55,7 @@ class MeasuredContext(msgspec.Struct, frozen=True, kw_only=True):
     n_bytes: int
     """Of its text in UTF-8."""
     loads: dict[str, Load]
-    """By what asks (`longhop.foreseen.ASKING`), in tokens of the engines."""
+    """By what asks (`longhop.estimate.foreseen.ASKING`), in tokens of the engines."""
     questions: int
     accepted: int
 

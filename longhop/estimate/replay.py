@@ -21,7 +21,7 @@ from longhop.engines.dispatch import LONG_TOKENS
 from longhop.engines.equal_samples import SHORT_TOKENS
 from longhop.engines.lexical import LexicalEngine
 from longhop.errors import Refused
-from longhop.foreseen import Load
+from longhop.estimate.foreseen import Load
 from longhop.prompting import Prompts
 from longhop.recipe import EngineConfig
 from longhop.records import Context

@@ -31,7 +31,7 @@ MOST_DEPTH = 40
 class _Loader(yaml.SafeLoader):
     """Builds plain values by the rules of YAML 1.2; PyYAML's own are those of 1.1."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
 
 for _tag, _pattern, _first in (

@@ -6,7 +6,7 @@
     >>> estimate.total.generated_tokens, estimate.money
     (21400000.0, 63.2)
 
-How it is made is in `longhop/costs.py`; here it is shown.
+How it is made is in `longhop/estimate/costs.py`; here it is shown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from longhop.foreseen import ASKING, Load
+from longhop.estimate.foreseen import ASKING, Load
 from longhop.showing import Showable
 
 __all__ = ["Estimate", "Rates", "Row", "length_of", "size_of", "total_of"]

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from longhop.errors import Problem
-from longhop.recipe_file import key_path, shortened
-from longhop.recipe_whole import parse_tokens
+from longhop.recipe.file import key_path, shortened
+from longhop.recipe.whole import parse_tokens
 
 __all__ = ["counted"]
 

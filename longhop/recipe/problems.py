@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from longhop.errors import Problem
-from longhop.recipe_file import key_path, shortened
+from longhop.recipe.file import key_path, shortened
 
 __all__ = ["problems_of"]
 

@@ -6,7 +6,7 @@
 
 What the stages send follows from the recipe: how many questions in how many requests, which checks with how many
 tries, eight samples a question. What comes back nobody knows beforehand: how many questions pass and how long replies
-are. That is assumed here, and `longhop.measured` replaces it by what a preview or a run had.
+are. That is assumed here, and `longhop.estimate.measured` replaces it by what a preview or a run had.
 """
 
 from __future__ import annotations

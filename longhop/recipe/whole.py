@@ -20,7 +20,7 @@ from typing import Any
 
 from longhop.errors import Problem
 from longhop.kinds import KINDS, LEXICAL_KINDS
-from longhop.recipe_file import key_path, shortened
+from longhop.recipe.file import key_path, shortened
 
 __all__ = ["AROUND_TOKENS", "ROLES", "TRACE_TOKENS", "absolute", "across", "parse_tokens", "same_key", "with_room"]
 
