@@ -290,11 +290,13 @@ class Run:
                 counts.append(found)
                 rejections.update(found.rejections)
         questions = stage == "questions"
+        parts = self._parts(stage)
+        missing = set() if stage == "dataset" else set(range(parts or 0)) - set(built)  # its number is no place
         return StageState(
             stage=stage,
             built=len(built),
-            parts=self._parts(stage),
-            missing=tuple(sorted(set(range(self._parts(stage) or 0)) - set(built))) if stage != "dataset" else (),
+            parts=parts,
+            missing=tuple(sorted(missing)),
             rows=rows + sum(count.rows for count in counts),
             accepted=sum(count.accepted or 0 for count in counts) if questions else None,
             rejections=dict(rejections.most_common()),

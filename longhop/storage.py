@@ -200,14 +200,22 @@ class RunFolder(Folder):
         self.write_table(self.part_name(stage, fingerprint, part, "rejections"), to_table(rejections, Rejection))
 
     def read_counts(self, stage: str, fingerprint: str, part: int) -> PartCounts | None:
-        """Counts of a part; None where it is not built."""
+        """Counts of a part; None where it is not built.
+
+        Raises:
+            StorageError: The part is there, and its counts are missing or damaged.
+        """
         if not self.has_part(stage, fingerprint, part):
             return None
         name = self.part_name(stage, fingerprint, part, ending="json")
         remedy = f"delete {self.part_name(stage, fingerprint, part)} and build again"
         data = self.read_json(name, remedy)
+        if data is None:
+            if not self.has_part(stage, fingerprint, part):  # it has just been taken out, its table first
+                return None
+            raise StorageError(f"{self.url_of(name)}: is missing or empty; {remedy}")
         try:
-            return msgspec.convert(data, PartCounts) if data is not None else None
+            return msgspec.convert(data, PartCounts)
         except msgspec.ValidationError as error:
             raise StorageError(f"{self.url_of(name)}: is damaged ({error}); {remedy}") from error
 

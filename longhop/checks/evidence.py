@@ -37,7 +37,8 @@ def evidence(question: Question, checks: ChecksConfig) -> str | None:
     """Every quote was found, as like as the recipe asks."""
     for number, found in enumerate(question.evidence):
         if found.score < checks.evidence or found.end <= found.start:
-            return f"quote {number} not found: best likeness {found.score:.2f}, expected {checks.evidence:.2f}"
+            likeness = f"best likeness {found.score:.2f}, expected {checks.evidence:.2f}"
+            return f"quote {number}, {found.quote[:60]!r}, not found: {likeness}"
     return None if question.evidence else "no evidence"
 
 

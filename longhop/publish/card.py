@@ -265,9 +265,10 @@ def _sampling(recipe: Recipe) -> str:
 
 
 def _safe(text: object) -> str:
-    """Words of a document as Markdown that shows them and does nothing else."""
+    """Words of a document as Markdown that shows them and does nothing else; of long ones the beginning."""
     visible = "".join(char for char in str(text) if char.isspace() or not unicodedata.category(char).startswith("C"))
     flat = " ".join(visible.split())
+    flat = flat if len(flat) <= _SHOWN else f"{flat[:_SHOWN]} …"
     flat = re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(flat, quote=False))
     return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", flat)  # no list and no underline where it stands first
 

@@ -28,14 +28,16 @@ from longhop.publish.facts import PictureFile
 from longhop.publish.report_facts import FATES, ReportFacts, gather
 from longhop.publish.report_rows import ReportRows, question_rows, sampled
 from longhop.publish.report_tables import ReportTables
-from longhop.run import Run
+from longhop.run import Run, StageState
 
-__all__ = ["NAME", "render_report", "write_card_pictures", "write_report"]
+__all__ = ["NAME", "missing_said", "render_report", "write_card_pictures", "write_report"]
 
 NAME = "report.html"
 """The report within a run's folder."""
 _QUESTIONS = 1_000
 """Questions that the page holds at most: it opens within two seconds."""
+_SHOWN = 8
+"""Numbers of missing parts that are named."""
 
 
 def write_report(run: Run) -> str:
@@ -96,6 +98,7 @@ def render_report(facts: ReportFacts, rows: ReportRows) -> str:
             for cost in facts.stages
             for reason, count in cost.state.rejections.items()
         ],
+        missing=missing_said(facts.unfinished),
         pictures=draw(facts),
         agreement=fmean(facts.agreement) if facts.agreement else None,
         lengths=sorted(
@@ -108,6 +111,25 @@ def render_report(facts: ReportFacts, rows: ReportRows) -> str:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         data=_json({"samples": facts.samples, "fates": FATES, "questions": rows.questions, "contexts": rows.contexts}),
     )
+
+
+def missing_said(unfinished: Iterable[StageState]) -> list[str]:
+    """What stages lack, in words with numbers: `1 of 4 parts of traces: part 2`."""
+    said, unplanned, dataset = [], [], []
+    for state in unfinished:
+        name = state.stage.replace("_", " ")
+        if state.stage == "dataset":
+            dataset = ["the dataset"]
+        elif state.parts is None:
+            unplanned.append(name)
+        else:
+            left = state.parts - state.built
+            numbers = ", ".join(map(str, state.missing[:_SHOWN])) + (", …" if len(state.missing) > _SHOWN else "")
+            which = f": part{'s' if left > 1 else ''} {numbers}" if state.built else ""
+            said.append(f"{left:,} of {state.parts:,} part{'s' if state.parts > 1 else ''} of {name}{which}")
+    if unplanned:
+        said.append(f"all of {', '.join(unplanned)}: how many parts they have, the plan of the contexts will say")
+    return said + dataset
 
 
 def _tokens_of(funnel: Iterable[FunnelRow]) -> int:

@@ -73,6 +73,8 @@ class ReportFacts:
     """Whether an engine without a model took part."""
     sources: list[SourceFacts]
     stages: list[StageCost]
+    lacking: list[str]
+    """What the dataset that stands lacks of what was asked for, a sentence each."""
     questions: list[Fate] = field(default_factory=list)
     funnel: list[FunnelRow] = field(default_factory=list)
     contexts: dict[int, list[int]] = field(default_factory=dict)
@@ -128,6 +130,7 @@ def gather(tables: ReportTables, left_out: Mapping[str, tuple[str, str]] | None 
         lexical=any(engine.kind == "lexical" for engine in recipe.engines.values()),
         sources=source_facts(_documents(tables)),
         stages=[],
+        lacking=tables.run.lacking(),
     )
     if left_out is None:
         left_out = {}

@@ -334,7 +334,7 @@ def _stages(facts: ReportFacts) -> Drawing | None:
         _bare(axes)
     _named(panels[0], [name_of(cost.state.stage) for cost in rows])
     panels[1].tick_params(left=False, labelleft=False)
-    says = f"{_duration(sum(seconds))} of work, summed over all workers."
+    says = f"{_duration(sum(seconds))} of work, as measured in this build and summed over all workers."
     more = "Tokens: of a stage's rows; of questions, of their checks' prompts."
     return Drawing(title="Time and tokens by stage", says=f"{says} {more}", figures=[figure], label=says)
 

@@ -22,7 +22,7 @@ from longhop.kinds import LOOKS, kind_of
 from longhop.recipe import ChecksConfig, QuestionsConfig
 from longhop.records import Check, Context, Question
 
-__all__ = ["check_questions"]
+__all__ = ["check_questions", "look"]
 
 
 def check_questions(
@@ -53,7 +53,7 @@ def check_questions(
         earlier: list[Question] = []
         for question in questions:
             candidate = Candidate(context, question, list(earlier), [])
-            _look(candidate, config, checks, sets)
+            look(candidate, config, checks, sets)
             if candidate.passing:
                 earlier.append(question)
             candidates.append(candidate)
@@ -70,8 +70,11 @@ def check_questions(
         )
 
 
-def _look(candidate: Candidate, config: QuestionsConfig, checks: ChecksConfig, sets: EvaluationSets) -> None:
-    """Run the checks that look, as far as the question passes them; their names are those of `longhop.kinds.LOOKS`."""
+def look(candidate: Candidate, config: QuestionsConfig, checks: ChecksConfig, sets: EvaluationSets) -> None:
+    """Run the checks that look, as far as the question passes them; their names are those of `longhop.kinds.LOOKS`.
+
+    Their outcomes are put into the candidate's `checks`; the last one is the only one that may have failed.
+    """
     question, context = candidate.question, candidate.context
     titles = tuple(document.title for document in context.documents)
     looks: dict[str, Callable[[], str | None]] = {

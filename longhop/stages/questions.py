@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from longhop.checks.candidate import Candidate
 from longhop.checks.novelty import EvaluationSets
 from longhop.engines import Completion, Request
 from longhop.errors import Refused
@@ -29,13 +30,13 @@ from longhop.quotes import locate
 from longhop.recipe import ChecksConfig, QuestionsConfig
 from longhop.records import Context, Evidence, Question, Rejection, Step, make_id
 from longhop.replies.questions import Quote, WrittenQuestion, faults, read_questions
-from longhop.stages.checks import check_questions
+from longhop.stages.checks import check_questions, look
 from longhop.writing.requests import Asked, plan_requests, to_request
 from longhop.writing.wanted import allowed
 
 __all__ = ["VERSION", "write_questions"]
 
-VERSION = 4
+VERSION = 5
 """Raise it when the same input gives other rows."""
 
 log = logging.getLogger("longhop")
@@ -49,9 +50,9 @@ class _Reply(NamedTuple):
     """What came of a request."""
 
     asked: Asked
-    good: list[WrittenQuestion]
-    doubtful: list[WrittenQuestion]
-    """Read, but with faults that a check will find."""
+    good: list[Question]
+    doubtful: list[Question]
+    """Read, but with faults, or such that a check which looks does not let them pass."""
     problems: list[str]
     content: str
     cut: bool
@@ -91,17 +92,18 @@ def write_questions(
         for a refused request, and for a context that gave fewer questions than asked.
     """
     left_out: Counter[str] = Counter()
+    sets = evaluation_sets or EvaluationSets()
     for batch in _batches(contexts):
         written: list[tuple[Context, list[Question]]] = []
-        for context, replies in _ask(batch, config, writer, count, seed, left_out):
+        for context, replies in _ask(batch, config, checks, sets, writer, count, seed, left_out):
             questions: list[Question] = []
-            for item in _rows(context, replies, writer.model):
+            for item in _rows(context, replies):
                 if isinstance(item, Rejection):
                     yield item
                 else:
                     questions.append(item)
             written.append((context, questions))
-        for question in check_questions(written, config, checks, reader, count, seed, evaluation_sets, reasoning):
+        for question in check_questions(written, config, checks, reader, count, seed, sets, reasoning):
             yield question
             if not question.accepted:
                 failed = next(check for check in question.checks if not check.passed)
@@ -124,6 +126,8 @@ def _rejection(item_id: str, reason: str, detail: str) -> Rejection:
 def _ask(
     contexts: list[Context],
     config: QuestionsConfig,
+    checks: ChecksConfig,
+    sets: EvaluationSets,
     writer: Inference,
     count: Callable[[str], int],
     seed: int,
@@ -146,12 +150,15 @@ def _ask(
                 of_context.append(at)
                 yield to_request(each, config, seed)
 
-    replies = [_reply(asked[at], answered, config) for at, answered in enumerate(writer.run(requests()))]
-    bad = {at: reply for at, reply in enumerate(replies) if isinstance(reply, _Reply) and reply.missing}
+    def reply(each: Asked, answered: Completion | Refused) -> _Reply | Refused:
+        return answered if isinstance(answered, Refused) else _read(each, answered, config, checks, sets, writer.model)
+
+    replies = [reply(asked[at], answered) for at, answered in enumerate(writer.run(requests()))]
+    bad = {at: first for at, first in enumerate(replies) if isinstance(first, _Reply) and first.missing}
     if bad:
-        again = (_request_again(reply, config, seed) for reply in bad.values())
-        for (at, reply), answered in zip(bad.items(), writer.run(again), strict=True):
-            replies[at] = _mended(reply, _reply(reply.asked, answered, config))
+        again = (_request_again(first, config, seed) for first in bad.values())
+        for (at, first), answered in zip(bad.items(), writer.run(again), strict=True):
+            replies[at] = _mended(first, reply(first.asked, answered))
     for at, outcome in zip(of_context, replies, strict=True):
         outcomes[at].append(outcome)
     return [(context, outcomes[at]) for at, context in enumerate(contexts)]
@@ -181,20 +188,35 @@ def _request_again(reply: _Reply, config: QuestionsConfig, seed: int) -> Request
     return to_request(asked._replace(wanted=left), config, seed, again)
 
 
-def _reply(asked: Asked, answered: Completion | Refused, config: QuestionsConfig) -> _Reply | Refused:
-    if isinstance(answered, Refused):
-        return answered
-    choice = answered.choices[0]
+def _read(
+    asked: Asked,
+    completion: Completion,
+    config: QuestionsConfig,
+    checks: ChecksConfig,
+    sets: EvaluationSets,
+    model: str,
+) -> _Reply:
+    """The questions of a reply, and what is wrong with them, so that the writer can mend what it is told.
+
+    What the checks that look would say is told as well: a quote that is not word for word, or a bridge that is named,
+    is soon put right, and otherwise costs the question.
+    """
+    choice = completion.choices[0]
     cut = choice.finish_reason == "length"
     kinds = allowed(config.kinds, [document.kind for document in asked.context.documents])
     reading = read_questions(choice.content, kinds, [document.title for document in asked.documents], cut=cut)
     problems = [f"the reply was cut off after {choice.n_tokens} tokens"] if cut else []
     problems += reading.problems
-    good: list[WrittenQuestion] = []
-    doubtful: list[WrittenQuestion] = []
-    for written in reading.questions[: asked.n_questions]:
-        question = _with_known_documents(written, asked)
-        wrong = faults(question, config.steps, len(asked.documents))
+    good: list[Question] = []
+    doubtful: list[Question] = []
+    for read in reading.questions[: asked.n_questions]:
+        written = _with_known_documents(read, asked)
+        question = _question(asked, written, model)
+        wrong = faults(written, config.steps, len(asked.documents))
+        if not wrong:
+            candidate = Candidate(asked.context, question, list(good), [])
+            look(candidate, config, checks, sets)
+            wrong = [check.detail for check in candidate.checks if not check.passed]
         (doubtful if wrong else good).append(question)
         problems += [f"{question.question[:80]!r}: {', '.join(wrong)}"] if wrong else []
     return _Reply(asked, good, doubtful, problems, choice.content, cut)
@@ -205,9 +227,10 @@ def _mended(first: _Reply, second: _Reply | Refused) -> _Reply:
     if isinstance(second, Refused):
         problems = [*first.problems, f"asked again, the writer refused: {second}"]
         return first._replace(good=[*first.good, *first.doubtful][: first.asked.n_questions], problems=problems)
-    known = {(question.question, question.answer) for question in first.good}
-    new = [question for question in second.good if (question.question, question.answer) not in known]
-    good = [*first.good, *new, *second.doubtful, *first.doubtful][: first.asked.n_questions]
+    merged: dict[str, Question] = {}
+    for question in (*first.good, *second.good, *second.doubtful, *first.doubtful):
+        merged.setdefault(question.question_id, question)
+    good = list(merged.values())[: first.asked.n_questions]
     return second._replace(good=good, problems=second.problems or first.problems)
 
 
@@ -224,7 +247,7 @@ def _with_known_documents(written: WrittenQuestion, asked: Asked) -> WrittenQues
     return msgspec.structs.replace(written, steps=tuple(steps))
 
 
-def _rows(context: Context, replies: list[_Reply | Refused | Rejection], model: str) -> Iterator[Question | Rejection]:
+def _rows(context: Context, replies: list[_Reply | Refused | Rejection]) -> Iterator[Question | Rejection]:
     context_id = context.context_id
     seen = set()
     for reply in replies:
@@ -242,8 +265,7 @@ def _rows(context: Context, replies: list[_Reply | Refused | Rejection], model: 
         if len(questions) < wanted:
             detail = f"asked for {wanted} question{'s' if wanted > 1 else ''}, got {len(questions)}"
             yield _rejection(context_id, "fewer_questions", f"{detail}: {said}" if said else detail)
-        for written in questions:
-            question = _question(reply.asked, written, model)
+        for question in questions:
             if question.question_id in seen:
                 yield _rejection(
                     question.question_id, "duplicate", "the writer gave the same question and answer twice"

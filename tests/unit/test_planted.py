@@ -9,7 +9,7 @@ from longhop.checks.candidate import Candidate
 from longhop.checks.novelty import EvaluationSets
 from longhop.kinds import KINDS, LOOKS
 from longhop.recipe import ChecksConfig, QuestionsConfig
-from longhop.stages.checks import _look
+from longhop.stages.checks import look
 from tests.labelled import labelled, shared
 from tests.planted import CLASSES, GOOD, plant
 from tests.planted_words import FIRST, SECOND, Words
@@ -48,7 +48,7 @@ def test_few_questions_of_people_are_lost() -> None:
     rows = labelled(folder / "corpus" / "labels")
     for _, context, question in rows:
         candidate = Candidate(context, question, [], [])
-        _look(candidate, QuestionsConfig(), ChecksConfig(), EvaluationSets())
+        look(candidate, QuestionsConfig(), ChecksConfig(), EvaluationSets())
         assert {check.name for check in candidate.checks} <= set(LOOKS)
         if not candidate.passing:
             lost.append((question.question, candidate.checks[-1].detail))

@@ -364,6 +364,19 @@ def test_one_bad_question_is_asked_for_again_alone(fault: str) -> None:
     assert "Bad?" in second.inputs["problem"]
 
 
+def test_what_a_look_finds_is_told_to_the_writer() -> None:
+    """A quote that stands nowhere, say, in the check's words; a question that is mended so is a good one."""
+    steps = [{**REPLY["steps"][0], "evidence": [{"document": 1, "quote": "nothing of this kind is said"}]}]
+    bad = {**chain("Who was told?"), "steps": [*steps, *REPLY["steps"][1:]]}
+    writer = Writer(replied(bad), replied(chain("Who was told?")))
+    (row,) = run(writer)
+    assert isinstance(row, Question)
+    assert row.accepted
+    assert "nothing of this kind" in writer.requests[1].inputs["problem"]
+    rows = run(Writer(replied(bad), replied(bad)))
+    assert [row.rejected_by for row in rows if isinstance(row, Question)] == ["evidence"]
+
+
 def test_what_is_still_bad_is_rejected_with_its_reason() -> None:
     """By the check that finds it; a second request is the last."""
     bad = {**chain("Bad?"), "steps": BAD["uses"]}
