@@ -139,7 +139,7 @@ class Builder:
             length: Target length of the context in tokens; the shortest of the recipe where neither it nor `kind` is
                 given.
             kind: Kind of documents that the context shall have most of, such as `code`.
-            number: Which of the contexts that fit, from 1.
+            number: Which of the contexts that fit, from 1, in an order that is chance and stays the same.
             say: Is told what is done; nobody where None.
 
         Raises:

@@ -94,7 +94,7 @@ def preview_run(
         out: The run's folder; what a build finds useful is kept there.
         length: Target length of the context in tokens; the shortest of the plan where None.
         kind: Kind of documents that the context shall have most of, such as `code`.
-        number: Which of the contexts that fit, from 1, in the order in which they are built.
+        number: Which of the contexts that fit, from 1, in the order of their ids, which is chance and stays the same.
         say: Is told what is done.
 
     Raises:
@@ -167,7 +167,8 @@ def _chosen(
     kind: str | None,
     number: int,
 ) -> ContextPlan:
-    ordered = sorted(plans, key=lambda plan: plan.part)
+    # Not as they are built: those planned first have the documents that are related most, and would promise too much.
+    ordered = sorted(plans, key=lambda plan: plan.context_id)
     lengths = sorted({plan.target_tokens for plan in ordered})
     wanted = lengths[:1] if length is None and kind is None else lengths if length is None else [length]
     fitting = [plan for plan in ordered if plan.target_tokens in wanted]

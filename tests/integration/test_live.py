@@ -94,7 +94,7 @@ def test_in_a_terminal_there_is_a_live_part_and_in_the_end_none(recipe: Path, tm
     end = written[written.rindex("\x1b[?25h") :]
     assert "dataset: " in end
     assert "examples" in end
-    assert re.search(r"examples +part 2 +2 rows", written)
+    assert re.search(r"examples +part 0 +6 rows", written)
 
 
 def test_status_says_what_runs_now(recipe: Path, tmp_path: Path) -> None:

@@ -155,8 +155,8 @@ def test_the_scheduler_tells_how_far_the_build_and_its_parts_are(
     with urllib.request.urlopen(f"http://{scheduler}/api/task_list?data=%7B%22status%22%3A%22DONE%22%7D") as reply:
         tasks = json.load(reply)["response"].values()
     said = {(task["name"], task["params"].get("part")): task for task in tasks}
-    examples = said["longhop.Examples", "2"]
-    assert (examples["status_message"].split(",")[0], examples["progress_percentage"]) == ("2 rows", 100)
+    examples = said["longhop.Examples", "0"]
+    assert (examples["status_message"].split(",")[0], examples["progress_percentage"]) == ("6 rows", 100)
     front = said["longhop.Build", None]["status_message"].splitlines()
     assert re.match(r"\d+ of (\d+|\?) parts", front[0])
     assert front[1] == "documents: 1 of 1 parts, 8 rows"
