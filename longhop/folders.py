@@ -86,11 +86,19 @@ class Folder:
         return bool(self._fs.exists(self.path_of(name)))
 
     def read_table(
-        self, name: str, columns: Sequence[str] | None = None, row_groups: Sequence[int] | None = None
+        self,
+        name: str,
+        columns: Sequence[str] | None = None,
+        row_groups: Sequence[int] | None = None,
+        remedy: str | None = None,
     ) -> pa.Table:
-        """A table of the run, or some columns and row groups of it."""
+        """A table of the run, or some columns and row groups of it.
+
+        Raises:
+            StorageError: It is missing or damaged; the message ends with `remedy`, or with what is made by itself.
+        """
         chosen = None if columns is None else list(columns)
-        with self._open(name) as file:
+        with self._open(name, remedy=remedy) as file:
             if row_groups is None:
                 return file.read(columns=chosen, use_threads=False)
             return file.read_row_groups(list(row_groups), columns=chosen, use_threads=False)
@@ -128,8 +136,15 @@ class Folder:
         """Tables of the run as one, read only where they are asked for, through the run's own file system."""
         return pyarrow.dataset.dataset([self.path_of(name) for name in names], filesystem=self._fs, format="parquet")
 
+    def check_table(self, name: str, remedy: str | None = None) -> None:
+        """Refuse a table that is missing or damaged as `read_table` does; only where its rows lie is read."""
+        with self._open(name, remedy=remedy):
+            pass
+
     @contextlib.contextmanager
-    def _open(self, name: str, known: pq.FileMetaData | None = None) -> Iterator[pq.ParquetFile]:
+    def _open(
+        self, name: str, known: pq.FileMetaData | None = None, remedy: str | None = None
+    ) -> Iterator[pq.ParquetFile]:
         # Nothing is read ahead, but what lies side by side is read together: tables are read by columns and row groups.
         unbuffered = {} if self.is_local else {"cache_type": "none"}
         try:
@@ -139,13 +154,13 @@ class Folder:
             ):
                 yield file
         except FileNotFoundError as error:
-            raise StorageError(f"{self.url_of(name)}: is missing; build again to make it") from error
+            raise StorageError(f"{self.url_of(name)}: is missing; {remedy or 'build again to make it'}") from error
         except PermissionError as error:
             raise StorageError(f"{self.url_of(name)}: may not be read; change its permissions") from error
         except (pa.ArrowInvalid, OSError) as error:
-            raise StorageError(
-                f"{self.url_of(name)}: is damaged ({' '.join(str(error).split())}); delete it and build again"
-            ) from error
+            said = " ".join(str(error).split())
+            remedy = remedy or "delete it and build again"
+            raise StorageError(f"{self.url_of(name)}: is damaged ({said}); {remedy}") from error
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write a small table whole."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import glob
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ from longhop.records import (
     schema_of,
 )
 from longhop.spending import Spending, together
-from longhop.storage import PartCounts, RunFolder
+from longhop.storage import PUBLISHED, PartCounts, RunFolder
 
 if TYPE_CHECKING:
     import datasets
@@ -128,12 +129,11 @@ class Run:
 
     def rejections(self) -> pl.LazyFrame:
         """What left the pipeline, at every stage."""
-        files = [
-            file
+        files = {
+            self._name(stage, part, "rejections"): self.folder.remedy(*self._place(stage), part)
             for stage in STAGES
             for part in self._built(stage)
-            if self.folder.exists(file := self._name(stage, part, "rejections"))
-        ]
+        }
         return self._scan(files, Rejection)
 
     def dataset(self) -> datasets.DatasetDict:
@@ -262,6 +262,14 @@ class Run:
         """Name of a part's table within the folder, or of its `rejections`."""
         return self._name(stage, part, what)
 
+    def rejections_of(self, stage: str, part: int) -> list[Rejection]:
+        """Rejections of a finished part.
+
+        Raises:
+            StorageError: The file is missing or damaged.
+        """
+        return self.folder.read_rejections(*self._place(stage), part)
+
     def tokens(self, stage: str) -> int:
         """Sum of `n_tokens` over the rows of a stage; 0 where they have none."""
         if stage == "dataset":
@@ -279,7 +287,7 @@ class Run:
         rows = 0
         if stage == "dataset":
             for part in built:
-                rejected = self.folder.read_rejections("published", self._manifest.fingerprints[stage], part)
+                rejected = self.rejections_of(stage, part)
                 rejections.update(rejection.reason for rejection in rejected)
                 rows = self._state("examples").rows - len(rejected)
                 if (current := self.folder.read_json("published/current.json") or {}).get("missing"):
@@ -349,19 +357,31 @@ class Run:
         return [part for part in built if parts is not None and part < parts]
 
     def _name(self, stage: str, part: int, what: str = "part") -> str:
-        folder = "published" if stage == "dataset" else stage
-        return self.folder.part_name(folder, self._manifest.fingerprints[stage], part, what)
+        return self.folder.part_name(*self._place(stage), part, what)
+
+    def _place(self, stage: str) -> tuple[str, str]:
+        """Folder and fingerprint of a stage."""
+        return PUBLISHED if stage == "dataset" else stage, self._manifest.fingerprints[stage]
 
     def _frame(self, stage: str, record: type[Record]) -> pl.LazyFrame:
-        return self._scan([self._name(stage, part) for part in self._built(stage)], record)
+        return self._scan(dict.fromkeys(self._name(stage, part) for part in self._built(stage)), record)
 
-    def _scan(self, names: list[str], record: type[Record]) -> pl.LazyFrame:
+    def _scan(self, tables: Mapping[str, str | None], record: type[Record]) -> pl.LazyFrame:
+        """Tables as one frame.
+
+        Args:
+            tables: Their names, and of each what makes it again where that is more than to build again.
+            record: What they hold.
+        """
+        names = list(tables)
         if not names:
             empty = pl.from_arrow(schema_of(record).empty_table())
             assert isinstance(empty, pl.DataFrame)
             return empty.lazy()
         if not self.folder.is_local:
             return pl.scan_pyarrow_dataset(self.folder.table_set(names))
+        for name, remedy in tables.items():  # polars finds what is wrong when rows are asked for, and names no file
+            self.folder.check_table(name, remedy)
         try:
             return pl.scan_parquet([self.folder.url_of(name) for name in names], glob=False)
         except (pl.exceptions.PolarsError, OSError) as error:

@@ -36,14 +36,16 @@ from longhop.footers import footer_name, packed
 from longhop.records import Context, Document, Record, Rejection, from_table, schema_of, to_table
 from longhop.spending import Spending, Spent
 
-__all__ = ["PartCounts", "RunFolder"]
+__all__ = ["PUBLISHED", "PartCounts", "RunFolder"]
 
 R = TypeVar("R", bound=Record)
 
+PUBLISHED = "published"
+"""Where the rejections of the dataset lie, which is no stage with tables."""
 _ROWS = 4096
 _LONG_ROWS = 32  # documents and contexts: a reader of one row should read little more than it
 _GROUP_CHARS = 16 * 1024**2
-_DOCUMENT_CHARS = 32 * 1024  # smaller groups make writing slower and compress worse, larger ones are read in vain
+_DOCUMENT_CHARS = 16 * 1024  # smaller groups make writing slower and compress worse, larger ones are read in vain
 
 
 class PartCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,8 +194,18 @@ class RunFolder(Folder):
             yield group, table.slice(start, count)
 
     def read_rejections(self, stage: str, fingerprint: str, part: int) -> list[Rejection]:
-        """Rejections of a part."""
-        return from_table(self.read_table(self.part_name(stage, fingerprint, part, "rejections")), Rejection)
+        """Rejections of a part.
+
+        Raises:
+            StorageError: The file is missing or damaged.
+        """
+        name = self.part_name(stage, fingerprint, part, "rejections")
+        return from_table(self.read_table(name, remedy=self.remedy(stage, fingerprint, part)), Rejection)
+
+    @classmethod
+    def remedy(cls, stage: str, fingerprint: str, part: int) -> str | None:
+        """What makes the files beside a part's table again; None where there is no table that they lie beside."""
+        return None if stage == PUBLISHED else f"delete {cls.part_name(stage, fingerprint, part)} and build again"
 
     def write_rejections(self, stage: str, fingerprint: str, part: int, rejections: Iterable[Rejection]) -> None:
         """Write the rejections of a part."""
@@ -208,7 +220,7 @@ class RunFolder(Folder):
         if not self.has_part(stage, fingerprint, part):
             return None
         name = self.part_name(stage, fingerprint, part, ending="json")
-        remedy = f"delete {self.part_name(stage, fingerprint, part)} and build again"
+        remedy = self.remedy(stage, fingerprint, part) or ""
         data = self.read_json(name, remedy)
         if data is None:
             if not self.has_part(stage, fingerprint, part):  # it has just been taken out, its table first

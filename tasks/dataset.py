@@ -5,6 +5,7 @@ from __future__ import annotations
 from longhop.publish.folder import CURRENT, write_dataset
 from longhop.records import Rejection
 from longhop.run import Run
+from longhop.storage import PUBLISHED
 
 from .base import PartTask
 from .examples import Examples
@@ -24,7 +25,7 @@ class Dataset(PartTask):
     @property
     def marker(self) -> str:
         """What is written when the folder stands: the rejections of this stage, beside those of the others."""
-        return self.folder.part_name("published", self.fingerprint, self.part, "rejections")
+        return self.folder.part_name(PUBLISHED, self.fingerprint, self.part, "rejections")
 
     def complete(self) -> bool:
         """Whether the folder that stands is this one, with all of its parts and files."""

@@ -11,7 +11,7 @@ Numbers are kept and rows are not, except the first example, which the card show
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
 from typing import Any
 
@@ -22,7 +22,9 @@ from longhop.publish.dataset import PartTables
 from longhop.records import Rejection, Verdict, from_table
 from longhop.stages.verdicts import judge_agreement
 
-__all__ = ["ExampleFacts", "PictureFile", "SourceFacts", "excluded_facts", "source_facts"]
+__all__ = ["ExampleFacts", "PictureFile", "SourceFacts", "excluded_facts", "parts_named", "source_facts"]
+
+_NUMBERS = 8
 
 
 class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +106,12 @@ class ExampleFacts:
             self.typical.append(mean(same))
             self.longest.append(max(same))
             self.longest_example = max(self.longest_example, row["example_tokens"])
+
+
+def parts_named(numbers: Sequence[int]) -> str:
+    """Parts of a run by their numbers, as `part 2` or `parts 2, 4`; of many the first."""
+    more = ", …" if len(numbers) > _NUMBERS else ""
+    return f"part{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers[:_NUMBERS]))}{more}"
 
 
 def excluded_facts(rejections: Iterable[Rejection]) -> dict[str, int]:

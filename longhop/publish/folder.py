@@ -27,23 +27,22 @@ from longhop.prompting import Prompts
 from longhop.publish.card import CardFacts, render_card
 from longhop.publish.choice import COLUMNS, choose_examples, shortfall
 from longhop.publish.dataset import PartTables, Written, write_tables
-from longhop.publish.facts import ExampleFacts, excluded_facts, source_facts
+from longhop.publish.facts import ExampleFacts, excluded_facts, parts_named, source_facts
 from longhop.publish.portable import portable
 from longhop.publish.report import NAME as REPORT
 from longhop.publish.report import write_card_pictures
 from longhop.records import Plan, Rejection
-from longhop.storage import RunFolder
+from longhop.storage import PUBLISHED, RunFolder
 
 if TYPE_CHECKING:
     from longhop.run import Run
 
 __all__ = ["CURRENT", "TABLES", "lacking", "write_dataset"]
 
-CURRENT = "published/current.json"
-TABLES = ("contexts", "questions", "traces", "verdicts", "examples")
+CURRENT = f"{PUBLISHED}/current.json"
+TABLES = PartTables._fields
 """Stages whose tables a dataset is made of."""
 _DOCUMENT = ["document_id", "kind", "license", "n_tokens", "year", "language"]
-_SHOWN = 8
 log = logging.getLogger("longhop")
 
 
@@ -72,7 +71,7 @@ def write_dataset(run: Run, manifest: Manifest, prompts: Prompts, parts: Sequenc
         folder.remove(CURRENT)
         folder.remove(REPORT)
         folder.publish_folder(target, "dataset")
-    folder.write_rejections("published", fingerprint, of, rejections)
+    folder.write_rejections(PUBLISHED, fingerprint, of, rejections)
     published = sum(written.rows["default"].values())
     folder.write_json(
         CURRENT,
@@ -95,10 +94,10 @@ def lacking(written: Written) -> list[str]:
     """What a dataset lacks, a sentence each; none where it is whole."""
     said = []
     if written.missing:
-        numbers = ", ".join(map(str, written.missing[:_SHOWN])) + (", …" if len(written.missing) > _SHOWN else "")
         count = written.parts - len(written.missing)
         said.append(
-            f"made of the {count:,} of {written.parts:,} parts of the run that were finished; missing: part {numbers}"
+            f"made of the {count:,} of {written.parts:,} parts of the run that were finished; "
+            f"missing: {parts_named(written.missing)}"
         )
     if written.shortfall is not None:
         said.append(str(written.shortfall))
@@ -158,7 +157,7 @@ class _Folder:
                 examples=facts,
                 prompts=self._manifest.prompts,
                 versions=self._manifest.versions,
-                pictures=write_card_pictures(self._run, target, left_out),
+                pictures=write_card_pictures(self._run, target, left_out, self._parts),
             )
         )
         (target / "README.md").write_text(card, encoding="utf-8")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from statistics import fmean
@@ -24,7 +24,7 @@ import jinja2
 import msgspec
 
 from longhop.funnel import FunnelRow
-from longhop.publish.facts import PictureFile
+from longhop.publish.facts import PictureFile, parts_named
 from longhop.publish.report_facts import FATES, ReportFacts, gather
 from longhop.publish.report_rows import ReportRows, question_rows, sampled
 from longhop.publish.report_tables import ReportTables
@@ -36,8 +36,6 @@ NAME = "report.html"
 """The report within a run's folder."""
 _QUESTIONS = 1_000
 """Questions that the page holds at most: it opens within two seconds."""
-_SHOWN = 8
-"""Numbers of missing parts that are named."""
 
 
 def write_report(run: Run) -> str:
@@ -53,18 +51,21 @@ def write_report(run: Run) -> str:
     return run.folder.url_of(NAME)
 
 
-def write_card_pictures(run: Run, folder: Path, left_out: Mapping[str, tuple[str, str]]) -> list[PictureFile]:
+def write_card_pictures(
+    run: Run, folder: Path, left_out: Mapping[str, tuple[str, str]], parts: Collection[int]
+) -> list[PictureFile]:
     """Write the report's pictures as files beside the card.
 
     Args:
         run: The run that the dataset is made of.
         folder: The dataset folder.
         left_out: Reason and detail of the examples that the dataset leaves out, by question.
+        parts: Numbers of the parts that the dataset is made of.
     """
     _hush()
     from longhop.publish.pictures import write_pictures  # noqa: PLC0415 - Matplotlib takes a second
 
-    return write_pictures(folder, gather(ReportTables(run), left_out))
+    return write_pictures(folder, gather(ReportTables(run, parts), left_out))
 
 
 def _hush() -> None:
@@ -124,8 +125,7 @@ def missing_said(unfinished: Iterable[StageState]) -> list[str]:
             unplanned.append(name)
         else:
             left = state.parts - state.built
-            numbers = ", ".join(map(str, state.missing[:_SHOWN])) + (", …" if len(state.missing) > _SHOWN else "")
-            which = f": part{'s' if left > 1 else ''} {numbers}" if state.built else ""
+            which = f": {parts_named(state.missing)}" if state.built else ""
             said.append(f"{left:,} of {state.parts:,} part{'s' if state.parts > 1 else ''} of {name}{which}")
     if unplanned:
         said.append(f"all of {', '.join(unplanned)}: how many parts they have, the plan of the contexts will say")

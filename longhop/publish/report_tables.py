@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from longhop.fingerprints import STAGES
+from longhop.publish.formats import PartTables
 from longhop.records import Verdict, from_table
 from longhop.run import Run
 
@@ -27,10 +28,21 @@ _BATCH = 16  # rows that are Python objects at a time: texts of contexts are lon
 class ReportTables:
     """The finished parts of a run, as they are when this is made."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, parts: Collection[int] | None = None) -> None:
+        """Look at a run.
+
+        Args:
+            run: The run.
+            parts: Numbers of those that a dataset is made of; all that are finished where None.
+        """
         self.run = run
         self.states = run.states()
-        self._built = {stage: run.built(stage) for stage in STAGES}
+        self._built = {
+            stage: [
+                part for part in run.built(stage) if parts is None or part in parts or stage not in PartTables._fields
+            ]
+            for stage in STAGES
+        }
 
     def parts(self, stage: str) -> list[int]:
         """Numbers of the parts that a stage has finished."""
@@ -66,8 +78,6 @@ class ReportTables:
 
     def rejected(self, stage: str, part: int) -> dict[str, tuple[str, str]]:
         """Reason and detail of each rejection of a part, by the id of what was rejected."""
-        name = self.run.part_name(stage, part, "rejections")
-        if part not in self._built[stage] or not self.run.folder.exists(name):
+        if part not in self._built[stage]:
             return {}
-        table = self.run.folder.read_table(name, ["item_id", "reason", "detail"])
-        return {row["item_id"]: (row["reason"], row["detail"] or "") for row in table.to_pylist()}
+        return {row.item_id: (row.reason, row.detail) for row in self.run.rejections_of(stage, part)}

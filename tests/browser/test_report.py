@@ -337,6 +337,16 @@ def test_a_run_without_an_end_opens(browser: Browser, tmp_path: Path, until: str
     """Unfinished and empty runs: it says so, and no script fails."""
     found = opened(browser, reported(write_report_run(tmp_path / "run", questions=questions, until=until)).url)
     expect(found.page.locator("#unfinished")).to_have_count(0 if until == "dataset" else 1)
+    expect(found.page.locator("#unfinished li")).to_have_text(
+        {
+            "traces": ["1 of 1 part of verdicts", "1 of 1 part of examples", "the dataset"],
+            "contexts": [
+                *(f"1 of 1 part of {name}" for name in ("questions", "traces", "verdicts", "examples")),
+                "the dataset",
+            ],
+            "dataset": [],
+        }[until]
+    )
     expect(found.page.locator("#browser")).to_have_count(1 if until == "traces" else 0)
     if until == "traces":
         expect(found.page.locator("#page .badge").first).to_have_text("Rejected by a check: evidence")

@@ -213,6 +213,29 @@ def test_words_of_documents_are_only_shown() -> None:
     assert "1. \\- " in text
 
 
+def test_an_example_without_evidence_claims_none() -> None:
+    """No heading with nothing below it, whether the list is empty or null."""
+    for nothing in ((), None):
+        rows, _ = tables()
+        rows["examples"][0]["evidence"] = nothing
+        text = card(rows)
+        assert "**Evidence.**" not in text
+        assert "**Reasoning**" in text
+    assert "**Evidence.**\n1. " in card(tables()[0])
+
+
+def test_long_texts_are_shown_by_their_beginning() -> None:
+    """A question, a title or a quote of any length leaves the card readable; words without an end, too."""
+    rows, _ = tables()
+    for row in rows["examples"]:
+        row["question"] = row["reference_answer"] = "w" * 50_000
+        row["documents"] = [{**document, "title": "t " * 50_000} for document in row["documents"]]
+        row["evidence"] = [{**quote, "quote": "\u05d0" * 50_000} for quote in row["evidence"]]
+    text = card(rows)
+    assert len(text) < len(card(tables()[0])) + 6_000
+    assert f"**Question.** {'w' * 600} …\n" in text
+
+
 def test_a_run_without_examples_has_a_card() -> None:
     """No example, no averages, no division by zero."""
     rows, _ = tables()

@@ -1,5 +1,9 @@
 """The tables of a run become four configurations, part by part, that `datasets` loads."""
 
+import random
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from hypothesis import strategies as st
 
 from longhop.prompting import load_prompts
 from longhop.publish import shards
+from longhop.publish.choice import shortfall
 from longhop.publish.dataset import CONFIGURATIONS, PartTables, choose_examples, schema, write_tables
 from longhop.publish.messages import ExampleCounter, assistant_content, messages
 from longhop.recipe import DatasetConfig
@@ -20,6 +25,7 @@ from longhop.tokens import WordTokenizer
 from tests.small_run import Rows, part, tables
 
 PROMPTS = load_prompts()
+ROOT = Path(__file__).parents[2]
 
 
 def rows_of(*questions: tuple[str, str], target: int = 128, kind: str = "bridge", split: str = "train") -> pa.Table:
@@ -63,6 +69,75 @@ def test_as_many_examples_as_asked_spread_over_lengths_and_kinds() -> None:
     assert sum(name.startswith("l") for name in chosen.question_ids) == 3
     assert {row.reason for row in chosen.rejections} == {"beyond_examples"}
     assert len(chosen.rejections) == 5
+
+
+SIZES = st.dictionaries(st.tuples(st.sampled_from([64, 128, 256]), st.sampled_from("abc")), st.integers(1, 9))
+
+
+@given(SIZES, st.integers(1, 30), st.randoms(use_true_random=False))
+def test_the_choice_is_as_even_as_there_are_examples(
+    sizes: dict[tuple[int, str], int], most: int, chance: random.Random
+) -> None:
+    """No length and kind has fewer than another by more than one, unless all of it is taken; order changes nothing."""
+    tables = [
+        rows_of(*((f"{target}{kind}{n}", f"{target} {kind} {n}") for n in range(count)), target=target, kind=kind)
+        for (target, kind), count in sizes.items()
+    ]
+    chosen = choose_examples(tables, 2.0, most)
+    assert len(chosen.question_ids) == min(most, sum(sizes.values())) == sum(chosen.lengths.values())
+    taken = {key: sum(name.startswith(f"{key[0]}{key[1]}") for name in chosen.question_ids) for key in sizes}
+    for key, count in taken.items():
+        assert count == sizes[key] or count >= max(taken.values()) - 1
+    rows = pa.concat_tables(tables).to_pylist() if tables else []
+    chance.shuffle(rows)
+    mixed = [pa.Table.from_pylist(rows)] if rows else []
+    assert choose_examples(mixed, 2.0, most).question_ids == chosen.question_ids
+
+
+def test_a_beginning_of_the_choice_has_the_splits_in_their_shares() -> None:
+    """Of one length and kind, two of three in `train`: also of the few that are taken."""
+    many = rows_of(*((f"a{n}", f"a {n}") for n in range(20)))
+    few = rows_of(*((f"b{n}", f"b {n}") for n in range(10)), split="test")
+    for most in (3, 6, 15):
+        chosen = choose_examples([many, few], 2.0, most)
+        assert sum(name.startswith("b") for name in chosen.question_ids) == most // 3
+
+
+def test_more_parts_keep_what_was_chosen() -> None:
+    """A run grows by parts behind those that it has; as long as all are wanted, nothing is exchanged."""
+    parts = [rows_of(*((f"{part}{n}", f"{part} {n}") for n in range(4)), target=64 + part % 2) for part in range(6)]
+    known: frozenset[str] = frozenset()
+    for count in range(1, 7):
+        chosen = choose_examples(parts[:count], 2.0, 100).question_ids
+        assert known < chosen
+        known = chosen
+
+
+@pytest.mark.parametrize(
+    ("asked", "examples", "contexts", "more"),
+    [
+        (1000, {8192: 400, 32768: 200}, {8192: 100, 32768: 100}, {8192: 25, 32768: 150}),
+        (100, {8: 90, 16: 5}, {8: 30, 16: 50}, {16: 50}),  # the length that has least is filled up first
+        (10, {8: 3}, {8: 4, 16: 9}, {8: 10}),  # of a length that gave none nothing can be foreseen
+        (10, {}, {8: 4}, {}),
+        (10, {8: 10}, {8: 4}, None),
+        (None, {8: 1}, {8: 4}, None),
+    ],
+)
+def test_what_is_missing_is_foreseen_by_the_acceptance_so_far(
+    asked: int | None, examples: dict[int, int], contexts: dict[int, int], more: dict[int, int] | None
+) -> None:
+    """Contexts by length, so that the dataset ends as balanced as it can; nothing where nothing is missing."""
+    found = shortfall(asked, examples, contexts)
+    assert (found and found.contexts) == more
+    if found and more:
+        given = sum(count * examples[length] / contexts[length] for length, count in more.items())
+        assert found.asked - found.there <= given + 1e-9
+        assert all(f"{count} of {length:,} tokens" in str(found) for length, count in more.items())
+        assert "missing parts" not in str(found)
+        assert "those of the missing parts among them" in str(shortfall(asked, examples, contexts, unfinished=True))
+    elif found:
+        assert "no context has given an example yet" in str(found)
 
 
 @given(st.lists(st.sampled_from(["lamp a b c d", "tower e f g h", "bay i j k l"]), max_size=8), st.integers(1, 4))
@@ -145,6 +220,16 @@ def test_parts_are_read_one_at_a_time(tmp_path: Path) -> None:
     assert written[0] == 0
     assert written[1] < written[2]
     assert pq.read_metadata(file.with_stem("train-00000-of-00001")).num_row_groups == 3
+
+
+def test_joined_examples_of_ten_times_the_memory_are_written() -> None:
+    """In a process whose memory is limited, as `benchmarks/export.py` measures it with more."""
+    words = [sys.executable, "benchmarks/export.py", "--memory", "120"]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    assert ended.returncode == 0, ended.stderr
+    said = re.search(r"([\d,]+) MB joined, in ([\d,]+) MB beyond the start", ended.stdout)
+    assert said is not None
+    assert int(said[1].replace(",", "")) >= 10 * int(said[2])
 
 
 def test_files_are_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ import pytest
 from longhop import Run
 from longhop.cli import main
 from longhop.errors import StorageError
+from longhop.fingerprints import STAGES
 from longhop.publish import report_rows
 from longhop.publish.pictures import draw
-from longhop.publish.report import write_report
+from longhop.publish.report import missing_said, write_report
 from longhop.publish.report_facts import FATES, Fate, gather
 from longhop.publish.report_pictures import large, length_of
 from longhop.publish.report_rows import sampled, shortened
 from longhop.publish.report_tables import ReportTables
+from longhop.run import StageState
 from tests.report_run import LENGTHS, SAMPLES, write_report_run
 
 HOSTILE = (
@@ -189,13 +192,56 @@ def test_an_unfinished_run_says_so(tmp_path: Path, until: str) -> None:
     """Whatever stage is the last one that is finished, there is a page of what is there."""
     run = Run.open(str(write_report_run(tmp_path / "run", questions=40, until=until)))
     page = page_of(run)
-    assert 'id="unfinished"' in page
-    assert "dataset 0 of 1 part." in page or "an unknown number" in page
+    said = page.partition('<div class="note" id="unfinished">')[2].partition("</div>")[0]
+    assert "<b>This run is not finished,</b>" in said
+    left = [stage.replace("_", " ") for stage in STAGES[STAGES.index(until) + 1 : -1]]
+    unplanned = left[left.index("context plan") + 1 :] if "context plan" in left else []
+    expected = [f"1 of 1 part of {name}" for name in left if name not in unplanned]
+    if unplanned:
+        expected.append(f"all of {', '.join(unplanned)}: how many parts they have, the plan of the contexts will say")
+    assert re.findall("<li>(.*)</li>", said) == [*expected, "the dataset"]
+    assert page.index('id="unfinished"') < page.index('<p class="answer">')
     waiting = gather(ReportTables(run)).fates["waiting"].total()
     assert waiting == (32 if until in {"questions", "traces", "verdicts"} else 0)
     shown = data_of(page)["questions"]
     assert len(shown) == (40 if until in {"questions", "traces", "verdicts", "examples"} else 0)
     assert ('<section id="browser"' in page) == bool(shown)
+
+
+def state(stage: str, parts: int | None, missing: Sequence[int] = ()) -> StageState:
+    built = 0 if parts is None or stage == "dataset" else parts - len(missing)
+    more: dict[str, Any] = {"rows": 0, "accepted": None, "rejections": {}, "seconds": 0.0, "spent": {}}
+    return StageState(stage=stage, built=built, parts=parts, missing=tuple(missing), **more)
+
+
+def test_what_is_missing_is_said_with_numbers() -> None:
+    """Which parts of which stage, where some are there; all of a stage where none is; what no plan counts yet."""
+    states = [state("documents", 2, [1]), state("traces", 4, [0, 3]), state("verdicts", 3, [0, 1, 2])]
+    assert missing_said([*states, state("examples", 40, range(20)), state("dataset", 1)]) == [
+        "1 of 2 parts of documents: part 1",
+        "2 of 4 parts of traces: parts 0, 3",
+        "3 of 3 parts of verdicts",
+        "20 of 40 parts of examples: parts 0, 1, 2, 3, 4, 5, 6, 7, …",
+        "the dataset",
+    ]
+    unplanned = [state("context_plan", 1, [0]), state("contexts", None), state("questions", None)]
+    assert missing_said([*unplanned, state("dataset", None)]) == [
+        "1 of 1 part of context plan",
+        "all of contexts, questions: how many parts they have, the plan of the contexts will say",
+        "the dataset",
+    ]
+
+
+def test_what_the_dataset_lacks_is_said_first(tmp_path: Path) -> None:
+    """Also of a run that is finished, and as text, whatever stands in the file."""
+    folder = write_report_run(tmp_path / "run", questions=20)
+    current = json.loads((folder / "published/current.json").read_bytes())
+    current["lacking"] = ["7 of 1,000 examples are missing", "<script>alert(1)</script>"]
+    (folder / "published/current.json").write_text(json.dumps(current), encoding="utf-8")
+    page = page_of(Run.open(str(folder)))
+    assert page.index("<li>7 of 1,000 examples are missing</li>") < page.index('<p class="answer">')
+    assert "&lt;script&gt;alert(1)" in page
+    assert 'id="unfinished"' not in page
 
 
 def test_an_empty_run_says_so(tmp_path: Path) -> None:
