@@ -27,7 +27,7 @@ from rich.text import Text
 
 from longhop.claims import Running
 from longhop.funnel import FunnelRow, over_kinds
-from longhop.run import StageState
+from longhop.run_tables import StageState
 from longhop.spending import Spent
 from longhop.watch import View, Watch, duration
 

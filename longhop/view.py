@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from longhop.errors import StorageError
-from longhop.run import Run
+from longhop.run_tables import RunTables
 
 __all__ = ["Shown", "heading", "outcome_lines", "printable", "question_lines", "question_page", "verdict_words"]
 
@@ -36,7 +36,7 @@ class Shown(NamedTuple):
     """The recipe's `selection.min_evidence`."""
 
 
-def question_page(run: Run, question_id: str, width: int = 100) -> Iterator[str]:
+def question_page(run: RunTables, question_id: str, width: int = 100) -> Iterator[str]:
     """Lines of the page on one question; a unique beginning of its id is enough.
 
     Raises:
@@ -95,7 +95,7 @@ def question_lines(shown: Shown, width: int) -> Iterator[str]:
         yield from _wrapped(f"{'passed' if check['passed'] else 'FAILED'}  {check['name']}{detail}", width, later=8)
 
 
-def _find(run: Run, question_id: str) -> Row:
+def _find(run: RunTables, question_id: str) -> Row:
     ids = run.questions().select("question_id").collect()["question_id"].to_list()
     found = [name for name in ids if name.startswith(question_id)]
     if len(found) != 1:

@@ -19,7 +19,7 @@ from longhop.claims import Running
 from longhop.errors import StorageError
 from longhop.folders import Folder
 from longhop.manifest import NAME
-from longhop.run import Run, StageState
+from longhop.run_tables import RunTables, StageState
 from longhop.spending import Prices, Spending, costs_said, together
 
 __all__ = ["View", "Watch", "Work", "work_of"]
@@ -91,7 +91,7 @@ class Watch:
     def __init__(self, out: str, workers: int = 1) -> None:
         self._out = out
         self._workers = workers
-        self._run: Run | None = None
+        self._run: RunTables | None = None
         self._first: tuple[float, float] | None = None
         """When it was first known what was done, and how much."""
 
@@ -101,7 +101,7 @@ class Watch:
             if self._run is None:
                 if not Folder(self._out).exists(NAME):
                     return None
-                self._run = Run.open(self._out)
+                self._run = RunTables.open(self._out)
             else:
                 self._run.reload()
             stages, running = self._run.states(), self._run.folder.running()

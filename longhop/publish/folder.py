@@ -35,7 +35,7 @@ from longhop.records import Plan, Rejection
 from longhop.storage import PUBLISHED, RunFolder
 
 if TYPE_CHECKING:
-    from longhop.run import Run
+    from longhop.run_tables import RunTables
 
 __all__ = ["CURRENT", "TABLES", "lacking", "write_dataset"]
 
@@ -46,7 +46,7 @@ _DOCUMENT = ["document_id", "kind", "license", "n_tokens", "year", "language"]
 log = logging.getLogger("longhop")
 
 
-def write_dataset(run: Run, manifest: Manifest, prompts: Prompts, parts: Sequence[int], of: int) -> Written:
+def write_dataset(run: RunTables, manifest: Manifest, prompts: Prompts, parts: Sequence[int], of: int) -> Written:
     """Write the dataset folder of a run and swap it in.
 
     Args:
@@ -107,7 +107,7 @@ def lacking(written: Written) -> list[str]:
 class _Folder:
     """A dataset folder while it is written."""
 
-    def __init__(self, run: Run, manifest: Manifest, prompts: Prompts, parts: Sequence[int], of: int) -> None:
+    def __init__(self, run: RunTables, manifest: Manifest, prompts: Prompts, parts: Sequence[int], of: int) -> None:
         self._run = run
         self._folder: RunFolder = run.folder
         self._manifest = manifest

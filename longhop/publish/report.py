@@ -1,6 +1,6 @@
 """report.html: one file that shows what a run made, opens from disk, and asks nothing of the network.
 
-    >>> write_report(Run.open("runs/sample"))
+    >>> write_report(RunTables.open("runs/sample"))
     'runs/sample/report.html'
 
 Its figures cover all rows of the run. Its browser of questions holds a sample of them, which the page states: long
@@ -28,7 +28,7 @@ from longhop.publish.facts import PictureFile, parts_named
 from longhop.publish.report_facts import FATES, ReportFacts, gather
 from longhop.publish.report_rows import ReportRows, question_rows, sampled
 from longhop.publish.report_tables import ReportTables
-from longhop.run import Run, StageState
+from longhop.run_tables import RunTables, StageState
 
 __all__ = ["NAME", "missing_said", "render_report", "write_card_pictures", "write_report"]
 
@@ -38,7 +38,7 @@ _QUESTIONS = 1_000
 """Questions that the page holds at most: it opens within two seconds."""
 
 
-def write_report(run: Run) -> str:
+def write_report(run: RunTables) -> str:
     """Write the report of a run, finished or not, into its folder; gives the file's address.
 
     Raises:
@@ -52,7 +52,7 @@ def write_report(run: Run) -> str:
 
 
 def write_card_pictures(
-    run: Run, folder: Path, left_out: Mapping[str, tuple[str, str]], parts: Collection[int]
+    run: RunTables, folder: Path, left_out: Mapping[str, tuple[str, str]], parts: Collection[int]
 ) -> list[PictureFile]:
     """Write the report's pictures as files beside the card.
 

@@ -1,6 +1,6 @@
 """What the report says in figures, counted over all rows of a run, part by part.
 
-    >>> facts = gather(ReportTables(Run.open("runs/sample")))
+    >>> facts = gather(ReportTables(RunTables.open("runs/sample")))
     >>> facts.fates["example"]
     Counter({'example': 56})
 
@@ -18,7 +18,7 @@ from longhop.funnel import FunnelRow, funnel, over_kinds
 from longhop.publish.facts import SourceFacts, source_facts
 from longhop.publish.portable import without_place
 from longhop.publish.report_tables import ReportTables
-from longhop.run import StageState
+from longhop.run_tables import StageState
 from longhop.stages.verdicts import judge_agreement
 
 __all__ = ["BINS", "FATES", "Fate", "ReportFacts", "gather"]

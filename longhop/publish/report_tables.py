@@ -17,7 +17,7 @@ import pyarrow as pa
 from longhop.fingerprints import STAGES
 from longhop.publish.formats import PartTables
 from longhop.records import Verdict, from_table
-from longhop.run import Run
+from longhop.run_tables import RunTables
 
 __all__ = ["ReportTables"]
 
@@ -28,7 +28,7 @@ _BATCH = 16  # rows that are Python objects at a time: texts of contexts are lon
 class ReportTables:
     """The finished parts of a run, as they are when this is made."""
 
-    def __init__(self, run: Run, parts: Collection[int] | None = None) -> None:
+    def __init__(self, run: RunTables, parts: Collection[int] | None = None) -> None:
         """Look at a run.
 
         Args:

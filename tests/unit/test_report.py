@@ -27,7 +27,7 @@ from longhop.publish.report_facts import FATES, Fate, gather
 from longhop.publish.report_pictures import large, length_of
 from longhop.publish.report_rows import sampled, shortened
 from longhop.publish.report_tables import ReportTables
-from longhop.run import StageState
+from longhop.run_tables import StageState
 from tests.report_run import LENGTHS, SAMPLES, write_report_run
 
 HOSTILE = (

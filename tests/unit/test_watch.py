@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from longhop.claims import Running
-from longhop.run import StageState
+from longhop.run_tables import StageState
 from longhop.spending import Spent
 from longhop.watch import View, Watch, duration, work_of
 from tests.integration.conftest import build
