@@ -11,7 +11,8 @@ Hub. A tokenizer is additive when the counts of two parts add up to the count of
 in a newline and the second starts with a non-blank. That is tried at the start with letters, and before any other
 character when it is first met: byte-level BPE with Qwen's pattern is additive everywhere, patterns like o200k's fail
 before `/`, GPT-2's own behind empty lines, most SentencePiece models everywhere. Where a character fails nothing is cut
-before it; where letters fail, all is counted whole.
+before it; where letters fail, all is counted whole. What is counted is counted by words where that is exact
+(`longhop.word_counts`), which takes less than half the time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +31,7 @@ import tokenizers
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from longhop.errors import TokenizerError
+from longhop.word_counts import WordCounts
 
 __all__ = ["HubTokenizer", "Tokenizer", "WordTokenizer", "load_tokenizer"]
 
@@ -159,7 +162,8 @@ class HubTokenizer:
 
     def count_batch(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text."""
-        return [count for batch in _batches(texts) for count in self._encode(batch)]
+        count = self._words.count if self._words is not None else self._encode
+        return [counted for batch in _batches(texts) for counted in count(batch)]
 
     def may_cut_before(self, char: str) -> bool:
         """Whether counts add up at a seam before `char`, as tried when it is first asked for."""
@@ -181,6 +185,10 @@ class HubTokenizer:
             for text, encoding in zip(batch, encodings, strict=True):
                 found.append(_before(encoding, offsets[len(found)], len(text)))
         return found
+
+    @cached_property
+    def _words(self) -> WordCounts | None:
+        return WordCounts.of(self._tokenizer)
 
     def _encode(self, texts: list[str]) -> list[int]:
         if not texts:

@@ -32,6 +32,7 @@ CONTROL_SHARE = 0.01
 """Share of control characters from which bytes are no text."""
 
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\v\b\x1b\x1a"))
+_NOT_PLAIN = "".join(map(chr, (*range(9), *range(11, 32), 127)))
 _HIGH_RUN = re.compile(rb"[\x80-\xff]{2,}")
 _REMOVED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
@@ -84,15 +85,21 @@ def tidy(text: str, *, verbatim: bool = False) -> str:
 
     Prose loses trailing blanks of lines, and more than two empty lines become two; with `verbatim`, code keeps both.
     """
-    text = _LINE_END.sub("\n", text)
-    text = _REMOVED.sub("", text)
-    text = _SURROGATES.sub("\ufffd", text)
-    if not unicodedata.is_normalized("NFC", text):
-        text = unicodedata.normalize("NFC", text)
+    if not _is_plain(text):
+        text = _LINE_END.sub("\n", text)
+        text = _REMOVED.sub("", text)
+        text = _SURROGATES.sub("\ufffd", text)
+        if not unicodedata.is_normalized("NFC", text):
+            text = unicodedata.normalize("NFC", text)
     if not verbatim:
         text = _TRAILING.sub("", text)
         text = _BLANK_LINES.sub("\n\n\n", text)
     return text.lstrip("\n").rstrip()
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text is ASCII without any control characters but tabs and newlines, as most code is."""
+    return text.isascii() and not any(char in text for char in _NOT_PLAIN)
 
 
 def one_line(text: str, most: int = 200) -> str:

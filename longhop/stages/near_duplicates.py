@@ -57,11 +57,11 @@ def signature(text: str) -> list[int]:
     """MinHash of the text's shingles; equal on all machines."""
     words = split_words(text.lower())
     if len(words) < SHINGLE_WORDS:
-        shingles = {" ".join(words) or text}  # texts of signs alone are not all the same
+        shingles = [" ".join(words) or text]  # texts of signs alone are not all the same
     else:
-        shingles = set(map(" ".join, zip(*(words[i:] for i in range(SHINGLE_WORDS)), strict=False)))
+        shingles = list(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
     minhash = RMinHash(num_perm=PERMUTATIONS, seed=SEED)
-    minhash.update(list(shingles))
+    minhash.update(shingles)
     return list(minhash.digest())
 
 

@@ -99,7 +99,7 @@ def measure(text: str) -> Measures:
     letters, blanks, foreign = classes & LETTER != 0, classes & BLANK != 0, codes > _ASCII
     visible = max(1, len(codes) - int(np.count_nonzero(blanks)))
     data = sample.encode("utf-8", "surrogatepass")
-    lines = [line for line in map(str.strip, text.split("\n")) if line]
+    lines = list(filter(None, map(str.strip, text.split("\n"))))
     in_lines = max(1, sum(map(len, lines)))
     return Measures(
         letters=int(np.count_nonzero(letters)) / visible,

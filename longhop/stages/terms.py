@@ -48,10 +48,11 @@ def rare_terms(text: str) -> list[Term]:
                 names[part] += count
         if len(parts) > 1:
             names[whole] += count
-    # A name that opens a sentence counts where the same name is known from within one.
-    for found, count in Counter(_OPENS_TEXT.findall(text)).items():
-        if found in names:
-            names[found] = max(names[found], count)
+    # A name of several words that opens a sentence counts where the same name is known from within one.
+    if any(" " in name for name in names):
+        for found, count in Counter(_OPENS_TEXT.findall(text)).items():
+            if found in names:
+                names[found] = max(names[found], count)
     counts = Counter(split_words(text))
     lines = "\n".join(counts)
     identifiers = {token: counts[token] for token in _IDENTIFIER.findall(lines)}

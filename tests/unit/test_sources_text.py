@@ -57,6 +57,14 @@ def test_code_is_left_as_it_stands() -> None:
     assert tidy(raw, verbatim=True) == "\tx = 1  \n\n\n\n\n\ny = '\\x07'"
 
 
+@pytest.mark.parametrize("beside", ["", "é"])
+@pytest.mark.parametrize("code", sorted({*range(32), 127} - {9, 10}))
+def test_no_control_character_is_left(code: int, beside: str) -> None:
+    """Each is gone or ends a line, in plain text as in any other."""
+    found = tidy(f"a{beside}{chr(code)}b", verbatim=True)
+    assert found == (f"a{beside}\nb" if chr(code) in "\r\v\f" else f"a{beside}b")
+
+
 def test_lone_surrogates_do_not_survive() -> None:
     """Half a character, as JSON can hold it, becomes the replacement character, which Arrow can write."""
     assert tidy("a\ud800b") == "a\ufffdb"
