@@ -43,7 +43,9 @@ def test_good_evidence_passes() -> None:
 def test_quotes_are_found_in_enough_documents() -> None:
     """Too unlike a quote is none; quotes that no step names do not count."""
     invented = question((0, CLUE), (1, "The whale sang for nine nights."), first=[0], second=[1])
-    assert "quote 1, 'The whale sang for nine nights.', not found" in (evidence.evidence(invented, ChecksConfig()) or "")
+    said = evidence.evidence(invented, ChecksConfig())
+    assert said is not None
+    assert said.startswith("quote 1, 'The whale sang for nine nights.', not found")
     assert evidence.evidence(msgspec.structs.replace(GOOD, evidence=[]), ChecksConfig()) == "no evidence"
     alone = question((0, CLUE), (1, FACT), first=[0], second=[0])
     assert evidence.documents(alone, QuestionsConfig()) == "evidence in 1 documents, expected 2"
