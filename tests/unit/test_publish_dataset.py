@@ -245,6 +245,21 @@ def test_files_are_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert loaded["train"].num_rows == counts["contexts"]["train"] == 3
 
 
+def test_a_long_context_that_rows_repeat_is_stored_about_once(tmp_path: Path) -> None:
+    """However long it is; rows that need a wider window than those before begin a file of their own."""
+    schema = pa.schema([("context_id", pa.string()), ("text", pa.large_string())])
+    draw = random.Random(3)
+    sizes = (50_000, 300_000, 1_200_000, 3_600_000)
+    with shards.Shards(tmp_path, "train", schema) as files:
+        for size in sizes:
+            text = draw.randbytes(size // 2).hex()  # half a byte a letter at best
+            rows = [{"context_id": str(size), "text": f"{text} question {number}"} for number in range(4)]
+            files.write(pa.Table.from_pylist(rows, schema=schema))
+    stored = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert stored < 0.75 * sum(sizes), "four times half of it, were it stored anew in each row"
+    assert len(list(tmp_path.iterdir())) == 4
+
+
 @pytest.mark.parametrize("filler", ["lantern ", "灯台守 "])
 def test_row_groups_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filler: str) -> None:
     """Groups are measured in bytes, so that texts in other scripts do not pass the limit threefold."""
