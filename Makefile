@@ -28,11 +28,21 @@ test-browser: $(STAMP)  ## the report in a real Chromium, the system's own; CHRO
 	$(BIN)/pytest -q tests/browser
 
 bench: $(STAMP)  ## speed and memory as ratios, against a simulated server; benchmarks/README.md has more, and the figures
-	$(BIN)/python benchmarks/inference.py
-	$(BIN)/python benchmarks/scores.py
+	$(BIN)/python -m benchmarks.inference
+	$(BIN)/python -m benchmarks.scores
 	$(BIN)/python -m benchmarks.planted --seed 1
 	$(BIN)/python -m benchmarks.planted --seed 1 --second
-	$(BIN)/python benchmarks/overhead.py --tasks 1000 2000
+	$(BIN)/python -m benchmarks.documents --megabytes 25 100
+	$(BIN)/python -m benchmarks.contexts planning --documents 1000 10000 100000
+	$(BIN)/python -m benchmarks.contexts stage --megabytes 100
+	$(BIN)/python -m benchmarks.contexts stage --megabytes 80 --lengths 1m=100 --reuse 8
+	$(BIN)/python -m benchmarks.tables
+	$(BIN)/python -m benchmarks.export
+	$(BIN)/python -m benchmarks.export --memory 600
+	$(BIN)/python -m benchmarks.report --chars 300000 --trace-chars 8000
+	$(BIN)/python -m benchmarks.push
+	$(BIN)/python -m benchmarks.time_left
+	$(BIN)/python -m benchmarks.overhead --tasks 1000 2000
 
 check: $(STAMP)  ## style, types, import contracts
 	$(BIN)/ruff check .

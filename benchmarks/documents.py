@@ -1,7 +1,7 @@
 """The documents stage over real text and code: its time over that of tokenising alone, and its memory.
 
-    python benchmarks/documents.py                                      the running Python's own sources and packages
-    python benchmarks/documents.py --tokenizer tokenizer.json books/ packages/ --megabytes 100 400
+    python -m benchmarks.documents                                      the running Python's own sources and packages
+    python -m benchmarks.documents --tokenizer tokenizer.json books/ packages/ --megabytes 100 400
 
 The whole stage (read, clean, cut, count, terms, signature, write) is run part by part, as a build with so many workers
 does it. Beside it stands `tokenizers.encode_batch_fast` alone over the texts of the very documents that the stage made,

@@ -1,7 +1,7 @@
 """How long the tables of a dataset take, against polars writing the same rows, already joined; and in what memory.
 
-    .venv/bin/python benchmarks/export.py                 # time
-    .venv/bin/python benchmarks/export.py --memory 600    # joined examples of ten times 600 MB, in 600 MB
+    .venv/bin/python -m benchmarks.export                 # time
+    .venv/bin/python -m benchmarks.export --memory 600    # joined examples of ten times 600 MB, in 600 MB
 
 Printed are seconds of processor and wall time of the whole export (join and write of all configurations) and of
 `polars.DataFrame.write_parquet` with zstd, one frame a configuration, and their ratios. Both are repeated in turns, and

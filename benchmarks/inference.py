@@ -1,10 +1,10 @@
 """Inference against simulated servers: how near the schedule is to the ideal one, and what is computed twice.
 
-    python benchmarks/inference.py slots        2,000 requests of very unequal length against 64 slots
-    python benchmarks/inference.py prefill      contexts on servers whose cache holds few of them, in three orders
-    python benchmarks/inference.py targets      eight worker processes, eight servers, contexts of mixed lengths
-    python benchmarks/inference.py faults       a fifth of all requests fails in mixed ways
-    python benchmarks/inference.py memory       one prompt of a million tokens
+    python -m benchmarks.inference slots        2,000 requests of very unequal length against 64 slots
+    python -m benchmarks.inference prefill      contexts on servers whose cache holds few of them, in three orders
+    python -m benchmarks.inference targets      eight worker processes, eight servers, contexts of mixed lengths
+    python -m benchmarks.inference faults       a fifth of all requests fails in mixed ways
+    python -m benchmarks.inference memory       one prompt of a million tokens
 
 Each prints ratios that are measured in one run, with what it compares itself to. The servers are `tests/model_server`.
 """

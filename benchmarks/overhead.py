@@ -1,6 +1,6 @@
 """What a task costs beyond its work: a build of very many very small parts.
 
-    python benchmarks/overhead.py --tasks 1000 2000 4000 --workers 1
+    python -m benchmarks.overhead --tasks 1000 2000 4000 --workers 1
 
 Prints, for each number of tasks, the wall time of the build, the sum of what the parts themselves took, and the
 difference a task; the last column is that difference over the one of the first line. It grows with the number of tasks,

@@ -1,6 +1,6 @@
 """What a report costs: time and memory to write it, its size, and how long a browser takes to open it.
 
-    python benchmarks/report.py --questions 10000
+    python -m benchmarks.report --questions 10000
 
 A run is made of tables: four questions a context, contexts of `--chars` characters, eight traces a question of
 `--trace-chars` characters each. Told are the seconds, the seconds of the processor, and the peak memory of the process

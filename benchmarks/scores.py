@@ -1,6 +1,6 @@
 """What comparing answers costs, and what a judge that errs does to the examples that are kept.
 
-    python benchmarks/scores.py --questions 10000 --judged 4000
+    python -m benchmarks.scores --questions 10000 --judged 4000
 
 Speed, as ratios within one run and with cold caches; the answers are those that a reader might give: the eight of a
 question are numbers, dates, names, lists and code in several notations, no two questions have the same.

@@ -1,7 +1,7 @@
 """What a part of contexts reads of the documents' tables, over what its documents take.
 
-    python benchmarks/tables.py
-    python benchmarks/tables.py --documents 20000 --wanted 1000 --chars 20000 60000 200000
+    python -m benchmarks.tables
+    python -m benchmarks.tables --documents 20000 --wanted 1000 --chars 20000 60000 200000
 
 A thousand documents stand anywhere among many, so that nearly each lies in another row group. They are read as the
 contexts task reads them; the file system counts the bytes that are asked of it, footers included. Needed is what a

@@ -1,6 +1,6 @@
 """How well a build foresees its end: contexts of mixed lengths against a simulated server.
 
-    python benchmarks/time_left.py --workers 2
+    python -m benchmarks.time_left --workers 2
 
 The build is looked at twice a second, as the live view does. When it has ended it is known how long it really took, and
 for each tenth of the way the foreseen rest is printed beside the real one. The last line is the largest error from a

@@ -1,6 +1,6 @@
 """Prompt tokens that real vLLM computes, over the least possible.
 
-    .venv-vllm/bin/python benchmarks/vllm_prefill.py
+    .venv-vllm/bin/python -m benchmarks.vllm_prefill
 
 Contexts of 8,000 tokens and more, four questions each, eight samples a question, on one server whose cache has room for
 two contexts, in blocks of 32 tokens; the model is tiny and has random weights. The least is each context once, and each

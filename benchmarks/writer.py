@@ -1,6 +1,6 @@
 """What a model writes: questions on pairs of supporting paragraphs of MuSiQue and HotpotQA, and how good they are.
 
-    python benchmarks/writer.py --url http://127.0.0.1:8000/v1 --count 50 --out questions.jsonl
+    python -m benchmarks.writer --url http://127.0.0.1:8000/v1 --count 50 --out questions.jsonl
 
 The real stage writes them, one question a context of two documents, and the checks that ask nobody look at them. It
 prints how many replies were valid, how many quotes stand in their document word for word, nearly, or not at all, how
