@@ -17,15 +17,12 @@ import itertools
 import multiprocessing
 import random
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from longhop.completions import CompletionStore
 from longhop.engines import Completion, Request

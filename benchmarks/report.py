@@ -23,7 +23,6 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
 
 _WRITE = "import sys; from longhop import Run; print(Run.open(sys.argv[1]).report())"
 

@@ -12,13 +12,10 @@ from __future__ import annotations
 import os
 import random
 import re
-import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from longhop.engines import Completion, Request
 from longhop.engines.openai import OpenAIEngine
