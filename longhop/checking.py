@@ -16,6 +16,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -96,7 +97,8 @@ class CheckReport(Showable):
         try:
             yield
         except LonghopError as error:
-            self.problems.append(error)
+            if str(error) not in map(str, self.problems):  # roles that share servers share what is wrong with them
+                self.problems.append(error)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """What was looked at, then each problem."""
@@ -124,7 +126,7 @@ class CheckReport(Showable):
             yield "prompts", ", ".join(self.prompts)
         for role, model in self.engines.items():
             needed, window = self.windows.get(role, (0, None))
-            takes = "" if window is None else f", takes {window:,} tokens of the {needed:,} needed at most"
+            takes = "" if window is None else f", needs {needed:,} tokens at most and takes {window:,}"
             yield "engine", f"{role}: {model}{takes}"
         for name in ("out", "disk", "hub"):
             if said := getattr(self, name):
@@ -192,9 +194,11 @@ def _source(source: Source) -> SourceReport:
 
 def _engines(recipe: Recipe, report: CheckReport) -> None:
     specs = []
+    with ThreadPoolExecutor(len(recipe.engines)) as threads:  # a server that says nothing takes its time to be found
+        windows = {role: threads.submit(check_engine, recipe, role) for role in recipe.engines}
     for role, config in recipe.engines.items():
         with report.finding():
-            window = check_engine(recipe, role)
+            window = windows[role].result()
             report.engines[role] = model_of(config)
             if window is not None:
                 report.windows[role] = (window_needed(recipe, role), window)

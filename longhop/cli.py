@@ -180,8 +180,10 @@ def status(run: RunPath) -> None:
     view = Watch(run).look()
     if view is not None and view.running:
         typer.echo("")
-        _print(running_table(view))
+        _print(running_table(view, _console().width))
         typer.echo(view.line())
+    elif view is not None and view.costs():
+        typer.echo(f"\n{', '.join(view.costs())}")
 
 
 @app.command()
@@ -276,6 +278,9 @@ def _interrupted() -> int:
 
 def _summary(run: Run) -> None:
     _print(stage_table(run.states(), f"{run.name} in {run.folder.url}"))
+    view = Watch(run.folder.url).look()
+    if view is not None and view.costs():
+        typer.echo(", ".join(view.costs()))
     _lacking(run)
     where = run.folder.url_of("dataset")
     typer.echo(f"dataset: {where} (its README.md is the card)")
@@ -323,6 +328,8 @@ def _print(table: Table) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and end the process with its exit code."""
+    # Each try to reach the Hub is a line of its own there; what it came to is said by us.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         code = app(args=_with_reasons(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
         if code == 130:  # Typer's own word for a KeyboardInterrupt, said without a word

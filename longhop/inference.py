@@ -36,6 +36,8 @@ _WINDOW = 16
 _MANY = 20
 _MANY_SHARE = 0.05
 """From so many requests on, and above this share, equal refusals concern everyone."""
+_FEW = 3
+"""From so many requests on, a server that finds fault with each of them concerns everyone."""
 
 
 class Inference:
@@ -55,6 +57,8 @@ class Inference:
         self._answered = answered
         self._begun = 0
         self._refused: Counter[str] = Counter()
+        self._last_refused = ""
+        """What to say of it, where it concerns everyone."""
 
     @property
     def model(self) -> str:
@@ -106,6 +110,7 @@ class Inference:
                 pending.append(loop.submit(self._answer(request, slots), ended))
             while pending:
                 yield first()
+            self._end_if_none_passed()
         finally:
             loop.end(pending)
 
@@ -161,12 +166,16 @@ class Inference:
         """Many requests that are refused alike are no matter of single ones."""
         self._refused[refused.reason] += 1
         count = self._refused[refused.reason]
+        said = f"(prompt `{request.prompt}`) were refused alike, {refused.reason}: {refused.detail}"
+        self._last_refused = f"{said}; mend that and build again: what was answered is kept"
         # Of those that were begun: the refused ones are often the first to come back.
         if count >= _MANY and count > _MANY_SHARE * self._begun:
-            raise EngineError(
-                f"{self.model}: {count:,} of {self._begun:,} requests (prompt `{request.prompt}`) were refused alike, "
-                f"{refused.reason}: {refused.detail}"
-            )
+            raise EngineError(f"{self.model}: {count:,} of {self._begun:,} requests {self._last_refused}")
+
+    def _end_if_none_passed(self) -> None:
+        """A server that takes no request at all concerns everyone, however few they are."""
+        if self._begun >= _FEW and self._refused["bad_request"] == self._begun:
+            raise EngineError(f"{self.model}: all {self._begun:,} requests {self._last_refused}")
 
 
 async def _all_of(pieces: list[Coroutine[Any, Any, Refused | None]]) -> list[Refused | None]:

@@ -37,6 +37,10 @@ LINE_SECONDS = 30.0
 """How often a line says how far it is, where the output is no terminal."""
 _SECONDS = 0.5
 _RUNNING_SHOWN = 8
+_WIDE = 80
+"""Columns of a terminal that has room for all that is known of a part."""
+_WIDE_ONLY = ("left out", "answers", "by")
+"""What a narrower one goes without."""
 _PIPE_BYTES = 4000  # POSIX: a write of up to 4,096 bytes to a pipe is one piece
 
 _looking = threading.Lock()
@@ -126,7 +130,8 @@ class _Live:
         self._live.console.print(text)
 
     def view(self, view: View) -> None:
-        self._live.update(_picture(view, self._out, time.monotonic() - self._began), refresh=True)
+        width = self._live.console.width
+        self._live.update(_picture(view, self._out, time.monotonic() - self._began, width), refresh=True)
 
 
 class _Follower:
@@ -173,15 +178,16 @@ class _Follower:
                     self._show.line(line.decode("utf-8", "replace"))
 
 
-def _picture(view: View, out: str, seconds: float) -> Group:
+def _picture(view: View, out: str, seconds: float, width: int) -> Group:
     built, parts = view.parts
     said = ", ".join([duration(seconds), *view.ends(), *view.costs()])
     head = Table.grid(padding=(0, 2))
     bar = ProgressBar(total=parts or 1, completed=built if parts else 0, width=30)
-    head.add_row(Text(f"{view.name} in {out}: {said}", style="bold"), bar)
+    title = Text(f"{view.name} in {out}: {said}", style="bold")
+    head.add_row(*(title, bar) if width >= _WIDE else (title,))
     shown: list[RenderableType] = ["", head, stage_table(view.stages)]
     if view.running:
-        shown += ["", running_table(view)]
+        shown += ["", running_table(view, width)]
     return Group(*shown)
 
 
@@ -223,18 +229,26 @@ def reasons(rejections: dict[str, int], most: int = 4) -> str:
     return ", ".join([*named, "…"] if len(rejections) > most else named)
 
 
-def running_table(view: View) -> Table:
-    """What is being built now, a line a part."""
+def running_table(view: View, width: int = _WIDE) -> Table:
+    """What is being built now, a line a part.
+
+    Args:
+        view: The build.
+        width: Columns of the terminal; a narrow one is shown less, since a line that wraps is read by nobody.
+    """
     table = Table(box=None, pad_edge=False)
-    table.add_column("running")
-    for name in ("part", "rows", "left out", "answers", "tokens/s", "cached", "since"):
-        table.add_column(name, justify="right")
-    table.add_column("by")
+    names = [name for name in _RUNNING if width >= _WIDE or name not in _WIDE_ONLY]
+    for name in names:
+        table.add_column(name, justify="left" if name in ("running", "by") else "right")
     for part in view.running[:_RUNNING_SHOWN]:
-        table.add_row(*_running_row(view, part))
+        said = dict(zip(_RUNNING, _running_row(view, part), strict=True))
+        table.add_row(*(said[name] for name in names))
     if len(view.running) > _RUNNING_SHOWN:
         table.add_row(f"and {len(view.running) - _RUNNING_SHOWN} more")
     return table
+
+
+_RUNNING = ("running", "part", "rows", "left out", "answers", "tokens/s", "cached", "since", "by")
 
 
 def _running_row(view: View, part: Running) -> tuple[str, ...]:

@@ -87,7 +87,8 @@ class Preview(Showable):
             yield from self._question(question, width)
         yield from map(Text, heading("What it took", width))
         yield Text(", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in self.seconds.items()))
-        kept = f"{self.answers:,} answers asked for; all are kept in {self.out}, and a build there asks for none again"
+        asked = f"{self.answers:,} answer{'' if self.answers == 1 else 's'} asked for"
+        kept = f"{asked}; kept in {self.out}, and a build there asks for none again"
         yield Text(kept if self.answers else f"nothing was asked for: {self.out} had all answers already")
         for note in self.notes:
             yield Text(f"note: {printable(note)}")

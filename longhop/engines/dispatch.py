@@ -309,7 +309,7 @@ class Dispatcher:
                 asked.add_done_callback(self._end_if_given_up)
         if now() - self._helpless_since > patience:
             said = "; ".join(dict.fromkeys(each.said for each in load.health.values() if each.said))
-            self._end(EngineError(f"no server answers: {said}; what was answered is kept, build again"))
+            self._end(EngineError(f"no server answers: {said}; mend that and build again: what was answered is kept"))
 
     def _end_if_given_up(self, asked: asyncio.Future[object]) -> None:
         if not asked.cancelled() and isinstance(error := asked.exception(), Exception):

@@ -241,7 +241,7 @@ class OpenAIEngine:
     def _remedy(self, status: int) -> str:
         if status in (401, 403):
             return key_remedy(self._config)
-        if status == 404:
+        if status < 400 or status in (404, 405):
             return "correct `model` or `urls`"
         if status in {402, 429}:
             return "the account has no quota left"

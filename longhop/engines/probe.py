@@ -21,7 +21,7 @@ import openai
 
 from longhop.engines.connections import Connections
 from longhop.engines.keys import headers_of, key_of, key_remedy, redacted, secrets_of
-from longhop.engines.replies import beginning, refuses_key
+from longhop.engines.replies import Malformed, beginning, read_completion, refuses_key
 from longhop.errors import EngineError
 from longhop.recipe import EngineConfig
 
@@ -111,11 +111,8 @@ async def probe_one(
             raise EngineError(f"{said}; {key_remedy(config)}") from None
         if error.status_code >= 500:
             return f"{url}: HTTP {error.status_code}"
-        if error.status_code in (404, 405) and await _has_no_chat(client):
-            raise EngineError(
-                f"engines.{role}: {url} has neither /models nor /chat/completions (HTTP {error.status_code}); "
-                f"{_ADDRESSES}"
-            ) from None
+        if error.status_code < 400 or (error.status_code in (404, 405) and await _has_no_chat(client)):
+            raise _elsewhere(role, url, error.status_code) from None
         return TargetFacts()  # it has no list of models
     except openai.APIConnectionError as error:
         return f"{url}: {unreachable(role, url, error)}"
@@ -127,6 +124,8 @@ async def probe_one(
             raise EngineError(
                 f"engines.{role}: {url}/models answers with what is no JSON ({said}); {_ADDRESSES}"
             ) from None
+        if await _has_no_chat(client):
+            raise _elsewhere(role, url, 200) from None
         return TargetFacts()
     mine = next((each for each in models.data if each.id == model), None)
     if mine is None and models.data:
@@ -142,13 +141,21 @@ async def probe_one(
     )
 
 
+def _elsewhere(role: str, url: str, status: int) -> EngineError:
+    return EngineError(f"engines.{role}: {url} has neither /models nor /chat/completions (HTTP {status}); {_ADDRESSES}")
+
+
 async def _has_no_chat(client: openai.AsyncOpenAI) -> bool:
     """Whether an address is not one of a server of this protocol: one that is refuses an empty request in its words."""
     try:
-        await client.post("/chat/completions", cast_to=_BYTES, content=b"{}", options={"timeout": _SECONDS})
+        async with asyncio.timeout(_SECONDS):
+            reply = await client.post("/chat/completions", cast_to=_BYTES, content=b"{}", options={"timeout": _SECONDS})
+        read_completion(reply.content)
     except openai.APIStatusError as error:
         return error.status_code in (404, 405) and "model" not in error.response.text
-    except openai.OpenAIError:
+    except Malformed:  # it takes what is no request, and gives what is no answer
+        return True
+    except (openai.OpenAIError, TimeoutError):
         return False
     return False
 
@@ -194,6 +201,8 @@ def unreachable(role: str, url: str, error: openai.APIConnectionError) -> str:
             f"engines.{role}: {url}: its certificate is not trusted ({said}); "
             "set SSL_CERT_FILE to a file with the authority's certificate"
         ) from None
+    if "WRONG_VERSION_NUMBER" in said:
+        return f"it speaks no TLS, write http:// ({said})"
     return said
 
 

@@ -82,7 +82,8 @@ def read_completion(data: bytes) -> Completion:
         usage=Usage(
             prompt_tokens=usage.prompt_tokens or 0,
             completion_tokens=generated,
-            cached_tokens=details.cached_tokens or 0,
+            # Some services count cached tokens beside the prompt's: no more than all of it costs less.
+            cached_tokens=min(details.cached_tokens or 0, usage.prompt_tokens or 0),
         ),
     )
 
@@ -159,7 +160,7 @@ def read_error(status: int, text: str, body: Mapping[str, Any]) -> Failure:
     """What an error status means.
 
     Args:
-        status: The HTTP status, 400 or above.
+        status: The HTTP status, 300 or above: a redirection that leads nowhere is an error, too.
         text: The reply's text.
         body: What was sent.
     """
@@ -171,7 +172,7 @@ def read_error(status: int, text: str, body: Mapping[str, Any]) -> Failure:
         return Failure("overloaded", said)
     if status in (408, 409, 425) or status >= 500:
         return Failure("broken", said)
-    if status in (404, 405) or (_NO_MODEL.search(words) and not _TOO_LONG.search(words)):
+    if status < 400 or status in (404, 405) or (_NO_MODEL.search(words) and not _TOO_LONG.search(words)):
         return Failure("everyone", said)
     if _CONTENT.search(words):  # some services refuse a single prompt by 403, as others do a key
         return Failure("request", said, "refused_content")

@@ -45,6 +45,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """None where no rates are known."""
     money: float | None
     """None where the engine has no prices."""
+    questions: float = 0.0
+    """That traces are sampled of: fewer than requests, where a context's first one is computed by itself."""
 
 
 class Estimate(Showable):
@@ -88,7 +90,7 @@ class Estimate(Showable):
     @property
     def accepted(self) -> float:
         """Questions that will be accepted."""
-        return sum(row.load.requests for row in self.rows if row.asks == "traces")
+        return sum(row.questions for row in self.rows if row.asks == "traces")
 
     def of(self, asks: str, length: int | None = None) -> Load:
         """What one stage asks, for one length or all."""

@@ -116,6 +116,7 @@ class _Maker:
             load=load,
             hours=self._hours(asks, load, rates.get(role) or rates.get("") or Rates()),
             money=money_of(load, config),
+            questions=load.samples / self._recipe.traces.samples if asks == "traces" else 0.0,
         )
 
     def _one(self, asks: str, length: int, config: EngineConfig) -> Load:
@@ -167,7 +168,7 @@ class _Maker:
             a_token = sum(c.n_bytes for c in measured.contexts) / sum(c.n_tokens for c in measured.contexts)
         traces = [row for row in rows if row.asks == "traces"]
         text = sum(row.contexts * _FILLED * (row.length - self._recipe.contexts.room) for row in traces) * a_token
-        examples = sum(row.load.requests * _FILLED * row.length for row in traces) * a_token
+        examples = sum(row.questions * _FILLED * row.length for row in traces) * a_token
         total = total_of(rows)
         replies = total.generated_tokens * a_token
         attempts = total_of(traces).generated_tokens * a_token

@@ -19,7 +19,7 @@ from longhop.errors import SourceError
 from longhop.recipe import Source
 from longhop.records import Rejection
 from longhop.sources.hub import list_hub
-from longhop.sources.items import SourceItem
+from longhop.sources.items import SourceItem, name_of, rejected
 from longhop.sources.listing import list_code, list_file, list_folder
 from longhop.sources.reading import read_item
 from longhop.sources.remote import is_remote, list_remote
@@ -54,8 +54,16 @@ def list_source(source: Source) -> Iterator[SourceItem | Rejection]:
 
 
 def _list_paths(given: str, source: Source) -> Iterator[SourceItem | Rejection]:
-    for path in _paths(given):
-        yield from _list_path(path, source)
+    paths = _paths(given)
+    for path in paths:
+        if len(paths) == 1:
+            yield from _list_path(path, source)
+            continue
+        try:
+            yield from list(_list_path(path, source))
+        except SourceError as error:  # one of many that is damaged, or of another kind, stops no other
+            said = str(error).removeprefix(f"source {path.resolve()}: ")
+            yield rejected(name_of(path, path), "unreadable", said)
 
 
 def _paths(given: str) -> list[Path]:

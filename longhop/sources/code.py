@@ -4,6 +4,7 @@ r"""Code: a repository as one document, its files behind path headings, or one d
     ('==== README.md ====\nHello.\n\n==== src/app.py ====\nprint(1)', ((0, 'file'), (28, 'file')))
 
 What people would not read is left out, each with its reason: binary, vendored, generated and minified files, and data.
+Notebooks are read as scripts (`notebooks.py`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from longhop.records import Rejection
 from longhop.sources.items import rejected
+from longhop.sources.notebooks import notebook_text
 from longhop.sources.text import BinaryError, decode, tidy
 
 __all__ = [
+    "PACKAGES",
     "is_repository",
     "join_files",
     "refused_by_content",
@@ -30,6 +33,8 @@ MOST_BYTES = 1_000_000
 """A larger file is data, or was not written by hand."""
 DATA_BYTES = 50_000
 """The same for files of data formats."""
+NOTEBOOK_BYTES = 20_000_000
+"""The same for notebooks, most of which is pictures in their outputs."""
 
 MARKERS = frozenset(
     ".git pyproject.toml setup.py setup.cfg package.json go.mod Cargo.toml pom.xml build.gradle build.gradle.kts "
@@ -51,8 +56,7 @@ _BINARY_SUFFIXES = frozenset(
     ".rpm .keystore .der".split()
 )
 _DATA_SUFFIXES = frozenset(
-    ".json .jsonl .ndjson .csv .tsv .xml .svg .geojson .yaml .yml .html .htm .sql .log .ipynb .po .pot .dtd "
-    ".fasta".split()
+    ".json .jsonl .ndjson .csv .tsv .xml .geojson .yaml .yml .html .htm .sql .log .po .pot .dtd .fasta".split()
 )
 _PROSE_SUFFIXES = frozenset(".md .markdown .rst .txt .tex .adoc .org".split())
 _VENDORED = frozenset(
@@ -60,6 +64,8 @@ _VENDORED = frozenset(
     "site-packages dist-packages venv virtualenv dist build target Pods Carthage DerivedData egg-info htmlcov "
     "__pypackages__ __MACOSX wheelhouse jspm_packages".split()
 )
+PACKAGES = frozenset(["build", "dist", "external", "target"])
+"""Of these, what a package of Python may be called as well; with an `__init__.py` in it, it is one."""
 _LOCK_FILES = frozenset(
     "package-lock.json yarn.lock pnpm-lock.yaml npm-shrinkwrap.json poetry.lock Pipfile.lock uv.lock pdm.lock "
     "Cargo.lock go.sum composer.lock Gemfile.lock mix.lock flake.lock pubspec.lock Podfile.lock deno.lock "
@@ -91,7 +97,7 @@ def vendored_name(name: str) -> str | None:
 
 def vendored(folder: Path) -> str | None:
     """Why a folder of a repository is left out, or None."""
-    if why := vendored_name(folder.name):
+    if (why := vendored_name(folder.name)) and not (folder.name in PACKAGES and (folder / "__init__.py").is_file()):
         return why
     if (folder / "pyvenv.cfg").is_file():
         return "a virtual environment"
@@ -118,7 +124,9 @@ def refused_by_name(path: PurePath, size: int) -> tuple[str, str] | None:
         return "generated", "its name is one of generated files"
     if _MINIFIED_NAME.search(name):
         return "minified", "its name is one of minified files"
-    most = DATA_BYTES if suffix in _DATA_SUFFIXES else MOST_BYTES
+    if suffix == ".svg":
+        return "data", "a drawing, not code"
+    most = DATA_BYTES if suffix in _DATA_SUFFIXES else NOTEBOOK_BYTES if suffix == ".ipynb" else MOST_BYTES
     if size > most:
         return "data", f"{size:,} bytes; more than {most:,} bytes of {suffix or 'any file'} are data, not code"
     return None
@@ -142,8 +150,12 @@ def text_of(data: bytes, name: str) -> str | Rejection:
     """The text of a file of code, as it stands, or why it is left out; `name` is for people."""
     try:
         text = tidy(decode(data), verbatim=True)
+        if text and name.lower().endswith(".ipynb"):
+            text = tidy(notebook_text(text), verbatim=True)
     except BinaryError as error:
         return rejected(name, "binary", str(error))
+    except ValueError as error:
+        return rejected(name, "malformed", f"is no notebook ({error}); save it anew")
     if not text:
         return rejected(name, "empty", "nothing but blanks and control characters")
     if refused := refused_by_content(name, text):

@@ -80,7 +80,8 @@ class Columns(NamedTuple):
         if not isinstance(text, str):
             found = "nothing" if text is None else type(text).__name__
             has = ", ".join(map(repr, list(row)[:_MOST_NAMES]))
-            return rejected(name, "no_text", f"column `{self.text}` holds {found}; the row has {has}")
+            remedy = "" if text is None else "; name a column of texts with `text:`"
+            return rejected(name, "no_text", f"column `{self.text}` holds {found}; the row has {has}{remedy}")
         text = tidy(text, verbatim=item.kind == "code")
         if not text:
             return rejected(name, "empty", f"column `{self.text}` holds no text")

@@ -17,12 +17,13 @@ from longhop.errors import SourceError
 from longhop.records import Rejection
 from longhop.sources.items import name_of, rejected
 
-__all__ = ["MOST_BYTES", "TOO_LARGE", "checked", "children", "read_bytes", "walk"]
+__all__ = ["MOST_BYTES", "TOO_LARGE", "checked", "children", "pointer", "read_bytes", "walk"]
 
 MOST_BYTES = 256 * 1024**2
 """A larger file is no document: the longest works have a hundredth of it. Tables are read row by row, and may be."""
 TOO_LARGE = "a text of more than {:,} bytes is data, no document; split it, or make it a table (.jsonl, .parquet)"
 _LFS = b"version https://git-lfs.github.com/spec/"
+_MOST_POINTER = 1_024
 
 
 def children(
@@ -90,13 +91,24 @@ def read_bytes(path: Path, name: str, most: int = MOST_BYTES) -> bytes | Rejecti
 
 def checked(data: bytes, name: str) -> bytes | Rejection:
     """Content of a file, unless there is nothing in it, or only the place where Git LFS keeps it."""
-    if data.startswith(_LFS) and len(data) < 1_024:
+    if data.startswith(_LFS) and len(data) < _MOST_POINTER:
         return rejected(
             name, "lfs_pointer", "Git LFS keeps the content elsewhere; fetch it with `git lfs pull`, then list anew"
         )
     if not data.strip():
         return rejected(name, "empty", f"{len(data)} bytes, no text")
     return data
+
+
+def pointer(path: Path, name: str) -> Rejection | None:
+    """The rejection of a table, archive or book that Git LFS keeps elsewhere, before a reader calls it damaged."""
+    try:
+        if path.stat().st_size >= _MOST_POINTER:
+            return None
+        found = checked(path.read_bytes(), name)
+    except OSError:
+        return None  # told by who reads it
+    return found if isinstance(found, Rejection) and found.reason == "lfs_pointer" else None
 
 
 def _child(

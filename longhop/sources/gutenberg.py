@@ -1,8 +1,8 @@
-r"""Project Gutenberg's wrapping: found, read for title and author, and taken off.
+r"""Project Gutenberg's wrapping: found, read for title, author and language, and taken off.
 
     >>> strip_gutenberg("The Project Gutenberg EBook of Emma, by Jane Austen\n\n*** START OF THIS PROJECT GUTENBERG "
     ...                 "EBOOK EMMA ***\n\nEmma Woodhouse\n\n*** END OF THIS PROJECT GUTENBERG EBOOK EMMA ***")
-    Stripped(text='Emma Woodhouse', title='Emma', author='Jane Austen')
+    Stripped(text='Emma Woodhouse', title='Emma', author='Jane Austen', language=None)
 
 Two forms exist. Files since about 2003 stand between `*** START OF` and `*** END OF`, with the licence behind. Older
 ones begin with some 250 to 350 lines that end in `*END*THE SMALL PRINT!`, without any mark of a beginning, or have that
@@ -20,6 +20,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from longhop.sources.metadata import language_of
 
 __all__ = ["Stripped", "strip_gutenberg"]
 
@@ -112,7 +114,7 @@ _SCANNER = re.compile(
 )
 _NOTE = re.compile(r"^\[[^\[\]]{0,800}?(?:Project Gutenberg|\be-?text\b)[^\[\]]{0,800}\]\n*", _FLAGS)
 
-_NAMED = re.compile(r"^(Title|Author):[ \t]*(.+(?:\n[ \t]+\S.*)*)$", re.MULTILINE)
+_NAMED = re.compile(r"^(Title|Author|Language):[ \t]*(.+(?:\n[ \t]+\S.*)*)$", re.MULTILINE)
 _ETEXT_OF = re.compile(
     r"(?m:^)\W*(?:(?:This is )?The |Das )?Project Gutenberg(?:'s)?(?:[ \t]+E-?(?:text|book))?(?:[ \t]+of|,)?[ \t]+"
     r"(?!and\b|to\b)(.{2,200}?)\s*"
@@ -130,6 +132,8 @@ class Stripped(NamedTuple):
     text: str
     title: str | None = None
     author: str | None = None
+    language: str | None = None
+    """As a tag, such as `en`."""
 
 
 def strip_gutenberg(text: str) -> Stripped:
@@ -140,13 +144,13 @@ def strip_gutenberg(text: str) -> Stripped:
     header = _header(text)
     if header is None:
         return Stripped(text)
-    title, author = _title_and_author(text[header.begin : header.end])
+    title, author, language = _about(text[header.begin : header.end])
     parts, place, headed = [text[: header.begin].rstrip()], header.end, True
     for wrapping in [*_wrappings(text, header), _Stretch(len(text), len(text))]:
         part = text[place : wrapping.begin].rstrip().lstrip("\n")
         parts.append(_without_credits(part).strip("\n") if headed else part)
         place, headed = wrapping.end, wrapping.opens
-    return Stripped("\n\n\n".join(part for part in parts if part), title, author)
+    return Stripped("\n\n\n".join(part for part in parts if part), title, author, language)
 
 
 class _Block(NamedTuple):
@@ -302,7 +306,7 @@ def _without_credits(body: str) -> str:
     return _NOTE.sub("", "".join(kept).lstrip("\n") + rest)
 
 
-def _title_and_author(header: str) -> tuple[str | None, str | None]:
+def _about(header: str) -> tuple[str | None, str | None, str | None]:
     fields = {match[1]: " ".join(match[2].split()) for match in reversed(list(_NAMED.finditer(header)))}
     title, author = fields.get("Title"), fields.get("Author")
     second = _SECOND_LINE.search(header[:1_000])
@@ -312,7 +316,7 @@ def _title_and_author(header: str) -> tuple[str | None, str | None]:
     if match:
         title = title or " ".join(match[1].split()).strip(" ,*")
         author = author or (match[2] and " ".join(match[2].split()).strip(" .*"))
-    return title or None, author or None
+    return title or None, author or None, language_of(fields.get("Language"))
 
 
 def _filled_lines(text: str) -> int:

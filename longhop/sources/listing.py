@@ -12,7 +12,7 @@ from longhop.recipe import Source
 from longhop.records import Rejection
 from longhop.sources.archives import is_archive
 from longhop.sources.code import is_repository, refused_by_name, vendored
-from longhop.sources.folder import MOST_BYTES, TOO_LARGE, children, walk
+from longhop.sources.folder import MOST_BYTES, TOO_LARGE, children, pointer, walk
 from longhop.sources.formatted import FORMATTED
 from longhop.sources.git import Git
 from longhop.sources.hashes import HashCache, combined_sha
@@ -52,6 +52,9 @@ def list_file(path: Path, source: Source) -> Iterator[SourceItem | Rejection]:
     _refuse_revision(path, source)
     if is_archive(path):
         yield from _list_archive(path, path, source)
+        return
+    if (elsewhere := pointer(path, name_of(path, path))) is not None:
+        yield elsewhere
         return
     with HashCache() as cache:
         if source.kind == "code" and table is None:
@@ -94,6 +97,8 @@ def list_folder(folder: Path, source: Source, root: Path | None = None) -> Itera
             name = name_of(entry, root)
             if is_archive(entry):
                 yield from _list_archive(entry, root, source)
+            elif form is not None and (elsewhere := pointer(entry, name)) is not None:
+                yield elsewhere
             elif form is None:
                 yield rejected(name, "unsupported_format", f"files of type {entry.suffix} are not read; {READ}")
             elif form == "latex" and latex.is_part(entry):
@@ -105,7 +110,11 @@ def list_folder(folder: Path, source: Source, root: Path | None = None) -> Itera
 
 
 def _list_archive(path: Path, root: Path, source: Source) -> Iterator[SourceItem | Rejection]:
-    yield from _list_packed(Packed.of_archive(path), path, name_of(path, root), source, None)
+    name = name_of(path, root)
+    if (elsewhere := pointer(path, name)) is not None:
+        yield elsewhere
+    else:
+        yield from _list_packed(Packed.of_archive(path), path, name, source, None)
 
 
 def _list_packed(
@@ -277,7 +286,7 @@ def _table_in_folder(path: Path, folder: Path, form: str, source: Source, cache:
     try:
         missing = _missing(path, source)
     except SourceError as error:
-        return rejected(name_of(path, folder), "malformed", str(error))
+        return rejected(name_of(path, folder), "malformed", str(error).removeprefix(f"source {path}: "))
     if missing:
         return rejected(name_of(path, folder), "no_text", missing_columns(name_of(path, folder), *missing))
     return _file(path, folder, form, source, cache)

@@ -24,6 +24,14 @@ _LONG_CODES = {
     "swe": "sv", "fin": "fi", "dan": "da", "pol": "pl", "ces": "cs", "cze": "cs", "lat": "la", "ell": "el",
     "gre": "el", "heb": "he", "hin": "hi", "hun": "hu", "nor": "no", "tur": "tr", "ukr": "uk",
 }  # fmt: skip
+_NAMES = {
+    "english": "en", "german": "de", "french": "fr", "spanish": "es", "italian": "it", "portuguese": "pt",
+    "dutch": "nl", "russian": "ru", "chinese": "zh", "japanese": "ja", "korean": "ko", "arabic": "ar", "swedish": "sv",
+    "finnish": "fi", "danish": "da", "polish": "pl", "czech": "cs", "latin": "la", "greek": "el", "hebrew": "he",
+    "hindi": "hi", "hungarian": "hu", "norwegian": "no", "turkish": "tr", "ukrainian": "uk", "catalan": "ca",
+    "esperanto": "eo", "welsh": "cy", "icelandic": "is", "tagalog": "tl",
+}  # fmt: skip
+"""As Project Gutenberg and people who fill in tables write them."""
 _CREATIVE = re.compile(r"creativecommons\.org/licen[sc]es/(by(?:-nc)?(?:-nd|-sa)?)/(\d\.\d)", re.IGNORECASE)
 _SPDX = re.compile(r"\b(CC[- ](?:BY(?:-NC)?(?:-ND|-SA)?))[- ](\d\.\d)\b", re.IGNORECASE)
 _ZERO = re.compile(r"creativecommons\.org/publicdomain/zero/1\.0|\bCC0\b", re.IGNORECASE)
@@ -49,7 +57,12 @@ def year_of(text: str | None) -> int | None:
 
 
 def language_of(tag: str | None) -> str | None:
-    """Primary subtag of a language tag, of two letters where there is one; None for `und` and what is no tag."""
+    """Primary subtag of a language tag, of two letters where there is one; None for `und` and what is no tag.
+
+    English names of languages, such as `German`, count as their tags.
+    """
+    if named := _NAMES.get((tag or "").strip().lower()):
+        return named
     match = _LANGUAGE.match((tag or "").strip())
     if not match or match[1].lower() in {"und", "mul", "zxx"}:
         return None

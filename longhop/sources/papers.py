@@ -188,7 +188,7 @@ def _arguments(pattern: re.Pattern[str], source: str) -> list[str]:
 def _person(argument: str) -> str:
     names = _THANKS.sub("", argument).replace(r"\and", ", ").replace(r"\AND", ", ")
     lines = [one_line(_plain(line)) for line in re.split(r"\\\\", names)]
-    return next((line for line in lines if line), "").strip(" ,")
+    return next((line for line in lines if line), "").strip(" ,").replace(" ,", ",")
 
 
 def _plain(source: str) -> str:

@@ -17,6 +17,7 @@ from longhop.sources.hashes import combined_sha, not_as_listed, sha_of_bytes
 from longhop.sources.hub import read_hub
 from longhop.sources.items import SourceItem, changed, name_of, path_of, rejected, vanished
 from longhop.sources.latex_files import resolve_include
+from longhop.sources.metadata import About
 from longhop.sources.packed import read_packed
 from longhop.sources.papers import DEPTH, MOST_CHARS, read_latex
 from longhop.sources.references import without_references
@@ -79,7 +80,7 @@ def _read_text(item: SourceItem) -> Iterator[RawDocument | Rejection]:
         yield changed(item.path)
     else:
         prose = read_prose(item.path, text, markdown=item.format == "markdown")
-        yield _document(item, prose.title, prose.text, prose.author)
+        yield _document(item, prose.text, prose.about)
 
 
 def _read_latex(item: SourceItem, path: Path, data: bytes, text: str) -> Iterator[RawDocument | Rejection]:
@@ -95,7 +96,7 @@ def _read_latex(item: SourceItem, path: Path, data: bytes, text: str) -> Iterato
     latex_text, sections = latex.text, latex.sections
     if item.references == "drop":
         latex_text, sections = without_references(latex_text, sections)
-    yield _document(item, latex.title or one_line(path.stem), latex_text, latex.author, sections)
+    yield _document(item, latex_text, About(latex.title or one_line(path.stem), latex.author), sections)
     yield from inputs.left_out.values()
     for name in latex.unread:
         yield inputs.rejected(name, "unread_input", f"is not read: {TOO_MUCH}; put its text where it is included")
@@ -187,7 +188,7 @@ def _code_document(item: SourceItem, data: bytes, origin: str | None) -> RawDocu
     text = text_of(data, item.path)
     if isinstance(text, Rejection):
         return text
-    document = _document(item, item.path.partition("/")[2] or item.path, text)
+    document = _document(item, text, About(item.path.partition("/")[2] or item.path))
     if isinstance(document, Rejection):
         return document
     return msgspec.structs.replace(document, license=item.license or stated_in(text), origin=origin)
@@ -218,16 +219,18 @@ def _read_repository(item: SourceItem) -> Iterator[RawDocument | Rejection]:
 
 
 def _document(
-    item: SourceItem, title: str, text: str, author: str | None = None, sections: tuple[tuple[int, str], ...] = ()
+    item: SourceItem, text: str, about: About, sections: tuple[tuple[int, str], ...] = ()
 ) -> RawDocument | Rejection:
     if not text.strip():
         return rejected(item.path, "empty", "no text is left without markup and front matter")
     return RawDocument(
         kind=item.kind,
-        title=title,
-        author=author,
+        title=about.title or "untitled",
+        author=about.author,
+        year=about.year,
+        language=about.language,
         source=item.path,
-        license=item.license,
+        license=item.license or about.license,
         text=text,
         sections=sections,
     )

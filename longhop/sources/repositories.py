@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
 from longhop.records import RawDocument, Rejection
-from longhop.sources.code import join_files, refused_by_name, text_of, vendored, vendored_name
+from longhop.sources.code import PACKAGES, join_files, refused_by_name, text_of, vendored, vendored_name
 from longhop.sources.folder import checked, read_bytes, walk
 from longhop.sources.git import Entry, Git, read_blobs
 from longhop.sources.hashes import HashCache, combined_sha, sha_of_bytes
@@ -180,13 +180,16 @@ class CommitTree:
 def _judged(entries: Iterable[Entry], shown: Callable[[str], str]) -> Iterator[Entry | Rejection]:
     """Entries in the order of paths, as in a folder; hidden ones are passed over, others told of as rejections."""
     ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name).split(b"/"))
-    environments = {str(PurePosixPath(entry.name).parent) for entry in ordered if entry.name.endswith("/pyvenv.cfg")}
+    environments, packages = (
+        {entry.name.removesuffix(f"/{file}") for entry in ordered if entry.name.endswith(f"/{file}")}
+        for file in ("pyvenv.cfg", "__init__.py")
+    )
     told: set[str] = set()
     for entry in ordered:
         *folders, base = entry.name.split("/")
         if base.startswith(".") or any(name.startswith(".") or name == "__pycache__" for name in folders):
             continue
-        why = _vendored(folders, environments)
+        why = _vendored(folders, environments, packages)
         if why is not None:
             folder, detail = why
             if folder not in told:
@@ -201,10 +204,10 @@ def _judged(entries: Iterable[Entry], shown: Callable[[str], str]) -> Iterator[E
             yield entry
 
 
-def _vendored(folders: list[str], environments: set[str]) -> tuple[str, str] | None:
+def _vendored(folders: list[str], environments: set[str], packages: set[str]) -> tuple[str, str] | None:
     for depth, name in enumerate(folders, 1):
         path = "/".join(folders[:depth])
-        if detail := vendored_name(name):
+        if (detail := vendored_name(name)) and not (name in PACKAGES and path in packages):
             return path, detail
         if path in environments:
             return path, "a virtual environment"

@@ -25,6 +25,13 @@ _NUMBER = r"(?:[IVXLC]{1,8}|\d{1,3}|[A-Z][A-Za-z]+(?:-[A-Za-z]+)?)"
 _CHAPTER = re.compile(
     rf"(?:CHAPTER|Chapter|BOOK|Book|PART|Part|VOLUME|Volume|ACT|Act|ACTUS|Actus|CANTO|Canto|LETTER|Letter|STAVE|Stave)"
     rf"[ \t]+(?:THE[ \t]+|the[ \t]+)?{_NUMBER}\b[^\n]{{0,70}}(?:\n|$)"
+    # Other languages, by their word in front of a number or behind it.
+    r"|(?:KAPITEL|Kapitel|BUCH|Buch|TEIL|Teil|CHAPITRE|Chapitre|LIVRE|Livre|CAPÍTULO|Capítulo|CAPITOLO|Capitolo"
+    r"|HOOFDSTUK|Hoofdstuk|ROZDZIAŁ|Rozdział|ГЛАВА|Глава|ЧАСТЬ|Часть|РОЗДІЛ|Розділ)"
+    r"[ \t]+(?:(?:[IVXLC]{1,8}|\d{1,3})\b[^\n]{0,70}(?:\n|$)|[^\W\d_]+[ \t]*\n[ \t]*\n)"
+    r"|(?:\d{1,3}\.|[A-ZÀ-Ý][^\W\d_]+)[ \t]+(?:KAPITEL|Kapitel|BUCH|Buch|TEIL|Teil)\b[^\n]{0,70}(?:\n|$)"
+    r"|第[ \t]*[\d一二三四五六七八九十百千〇零]{1,7}[ \t]*[章回卷節节話话部][^\n。]{0,40}(?:\n|$)"
+    r"|제[ \t]*\d{1,3}[ \t]*[장부편회][^\n]{0,40}(?:\n|$)"
     r"|(?:[IVXLC]{1,8}|\d{1,3})\.?[ \t]*\n[ \t]*\n"
     r"|[IVXLC]{1,8}\.[ \t]+[A-Z][^\n]{0,60}\n[ \t]*\n"
     r"|(?:PREFACE|PROLOGUE|EPILOGUE|INTRODUCTION|CONCLUSION|AFTERWORD|FOREWORD|APPENDIX|ETYMOLOGY|DEDICATION)\b"

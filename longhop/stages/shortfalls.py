@@ -15,7 +15,7 @@ from longhop.recipe import ContextsConfig
 from longhop.records import ContextPlan
 from longhop.stages.planned import PlannedDocument
 from longhop.stages.quality import REASONS
-from longhop.stages.stock import FULL_PERCENT
+from longhop.stages.stock import FULL_PERCENT, least_full
 
 __all__ = ["kinds_missed", "shortfall"]
 
@@ -90,8 +90,18 @@ def _reason(own: Sequence[PlannedDocument], used: int, lengths: Mapping[int, int
     uncut = sum(d.n_tokens > half and not len(d.cuts.offsets) for d in own)
     if uncut > len(own) // 2:
         return f"{found}: {uncut:,} of them are above {half:,}, half the shortest of these contexts, and cannot be cut"
-    if tokens * config.reuse - used < sum((target - config.room) * count for target, count in lengths.items()):
-        return f"{found}: too few, where each may stand in {config.reuse} (contexts.reuse)"
+    able = sum(min(d.n_tokens, half) for d in own if d.n_tokens <= half or len(d.cuts.offsets))
+    least = least_full(min(lengths) - config.room)
+    if able < least:
+        return (
+            f"{found}, of which the shortest of these contexts could have {able:,} and is full from {least:,}: no "
+            f"document gives it more than half, which is {half:,}"
+        )
+    most = (max(lengths) - config.room) // 2
+    whole = sum(min(d.n_tokens, most) for d in own)
+    if whole * config.reuse - used < sum((target - config.room) * count for target, count in lengths.items()):
+        halved = ", each time for half of it at most" if whole < tokens else ""
+        return f"{found}: too few, where each may stand in {config.reuse} (contexts.reuse){halved}"
     alike = " of one kind (contexts.group)" if config.group == "kind" else ""
     filling = f"{FULL_PERCENT} to 100 % of a context, which is easier with longer ones"
     return f"{found}: enough, but too few{alike} that add up to {filling}"

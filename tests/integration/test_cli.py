@@ -1,5 +1,6 @@
 """The command: exit codes, what it says where, and what it writes."""
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,26 @@ def test_a_bad_recipe_ends_with_2_and_all_its_problems(recipe: Path, capsys: pyt
     assert (code, out) == (2, "")
     assert "traces.samples" in err
     assert "nosuch" in err
+
+
+def test_what_fails_at_the_hub_is_said_once(
+    recipe: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The Hub's client tells of each try in its log; the command says in one sentence what it came to."""
+
+    def unreachable(*_: object, **__: object) -> str:
+        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 1s [Retry 1/5].")
+        raise OSError("no connection")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
+    code, out, err = run(capsys, "build", recipe, "--set", "tokenizer=org/model")
+    assert (code, out) == (1, "")
+    assert err.startswith("tokenizer org/model: ")
+    assert err.count("\n") == 1
+    assert "Retrying" not in caplog.text
 
 
 def test_bad_arguments_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:

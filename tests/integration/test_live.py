@@ -11,12 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from longhop import live
 from longhop.claims import Running
 from longhop.live import following
 from longhop.spending import Spent
 from longhop.storage import RunFolder
+from longhop.watch import View
 from tests.integration.conftest import build
 from tests.integration.corpus import write_corpus, write_recipe
 
@@ -95,6 +97,24 @@ def test_in_a_terminal_there_is_a_live_part_and_in_the_end_none(recipe: Path, tm
     assert "dataset: " in end
     assert "examples" in end
     assert re.search(r"examples +part 0 +6 rows", written)
+
+
+def test_a_narrow_terminal_is_shown_less_and_no_line_wraps() -> None:
+    """At 60 columns each part has one line; what tells how far it is stays."""
+    spent = {"reader": Spent(prompt_tokens=8, cached_tokens=6)}
+    parts = [
+        Running(
+            stage="questions", fingerprint="f", part=12, done=112, expected=2500, answers=1649, tokens=90_000,
+            since=0.0, holder="a-long-name-of-a-machine-117796", spent=spent,
+        ),
+    ]  # fmt: skip
+    view = View(name="small", stages=[], running=parts, now=720.0, seconds_left=None)
+    console = Console(width=60, file=io.StringIO())
+    with console.capture() as capture:
+        console.print(live.running_table(view, 60))
+    header, row = capture.get().splitlines()
+    assert header.split() == ["running", "part", "rows", "tokens/s", "cached", "since"]
+    assert row.split() == ["questions", "12", "112", "of", "2,500", "125", "75%", "12", "min"]
 
 
 def test_status_says_what_runs_now(recipe: Path, tmp_path: Path) -> None:

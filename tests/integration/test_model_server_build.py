@@ -1,5 +1,6 @@
 """A build through model servers: the tables of one where nothing goes wrong, whatever goes wrong, and paid for once."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ import polars as pl
 import pytest
 
 from longhop import Builder, Recipe, Run
+from longhop.cli import main
 from longhop.engines import dispatch
 from longhop.engines import openai as module
 from longhop.errors import EngineError
+from longhop.spending import Spent
 from tests.integration.conftest import TABLES, build, equal, tables
 from tests.integration.corpus import write_corpus, write_recipe
 from tests.invariants import violations
@@ -170,3 +173,25 @@ def test_a_check_that_was_refused_is_asked_again_when_that_is_wanted(tmp_path: P
         refusing.set_faults()
         again = Builder(Recipe.load(recipe), tmp_path / "run").build(retry_rejected="refused_content")
         assert equal(clean, again) == []
+
+
+def test_what_it_cost_is_said_when_it_is_built_and_ever_after(
+    tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the end of the build and by `status`, the same: what the server's own counts make of the prices."""
+    server.set_faults()
+    server.reset()
+    recipe = recipe_of(tmp_path, server.url, prices={"input": 2000.0, "cached": 500.0, "output": 8000.0})
+    said = []
+    for command in (["build", str(recipe), "--out", str(tmp_path / "run")], ["status", str(tmp_path / "run")]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 0
+        said.append(re.findall(r"([\d,.]+) spent$", capsys.readouterr().out, re.MULTILINE)[-1])
+    assert said[0] == said[1]
+    run = Run.open(str(tmp_path / "run"))
+    spent = sum((each for state in run.states() for each in state.spent.values()), Spent())
+    stats = server.stats()
+    assert (spent.prompt_tokens, spent.completion_tokens) == (stats.prompt_tokens, stats.completion_tokens)
+    money = 2 * (stats.prompt_tokens - spent.cached_tokens) + spent.cached_tokens / 2 + 8 * stats.completion_tokens
+    assert float(said[0].replace(",", "")) == pytest.approx(money / 1e3, abs=0.01)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longhop.sources.gutenberg import strip_gutenberg
+from longhop.sources.gutenberg import Stripped, strip_gutenberg
 
 PROSE = st.sampled_from(["It rained.", "She read on, and he\nwent home.", "CHAPTER II", "* * *", "x " * 90])
 QUOTED = st.sampled_from(
@@ -51,7 +51,7 @@ COLOPHON = "End of the Project Gutenberg EBook of The Lamp, by Ada Reed"
 @given(BODIES)
 def test_a_text_without_a_header_comes_back_as_it_is(body: str) -> None:
     """Marks that are quoted take nothing from a text that is no Gutenberg book."""
-    assert strip_gutenberg(body) == (body, None, None)
+    assert strip_gutenberg(body) == Stripped(body)
 
 
 @given(st.lists(BODIES, min_size=1, max_size=4), st.booleans(), st.booleans())
@@ -59,7 +59,7 @@ def test_books_come_out_of_a_file_as_they_went_in(bodies: list[str], colophon: b
     """One book or several, with and without their licences, whatever they quote."""
     end = (f"{COLOPHON}\n\n" if colophon else "") + END + (f"\n\n{LICENCE}" if licence else "")
     text = "\n\n\n".join(f"{HEADER}{START}\n\n\n{body}\n\n\n{end}" for body in bodies)
-    assert strip_gutenberg(text) == ("\n\n\n".join(bodies), "The Lamp", "Ada Reed")
+    assert strip_gutenberg(text) == Stripped("\n\n\n".join(bodies), "The Lamp", "Ada Reed")
 
 
 @given(st.text(alphabet=st.sampled_from("aE *#\n.'"), max_size=200), st.lists(QUOTED, max_size=4))

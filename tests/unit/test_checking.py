@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +15,7 @@ import pytest
 from longhop import Builder, Recipe
 from longhop.checking import check_recipe
 from longhop.cli import main
+from longhop.engines import probe
 from longhop.errors import CheckError, EngineError, PromptError, SourceError, StorageError, TokenizerError
 from tests.hub import Hub
 from tests.integration.corpus import write_corpus, write_recipe
@@ -52,6 +55,30 @@ def test_one_problem_is_raised_as_what_it_is(recipe: Path, tmp_path: Path) -> No
     broken = Recipe.load(recipe, ["engines.judge={kind: openai, model: m, urls: ['http://127.0.0.1:9/v1']}"])
     with pytest.raises(EngineError, match="no server answers"):
         Builder(broken, tmp_path / "run").check()
+
+
+def test_servers_that_say_nothing_are_waited_for_together(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one role after the other: three of them would be a minute of silence."""
+    monkeypatch.setattr(probe, "_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        engine = f"{{kind: openai, model: m, urls: ['http://127.0.0.1:{silent.getsockname()[1]}/v1']}}"
+        roles = ("writer", "reader", "judge")
+        broken = Recipe.load(recipe, [f"engines.{role}={engine}" for role in roles])
+        began = time.monotonic()
+        report = check_recipe(broken, str(tmp_path / "run"))
+    assert time.monotonic() - began < 2.5
+    assert sorted(str(problem).split(":")[0] for problem in report.problems) == [
+        f"engines.{role}" for role in sorted(roles)
+    ]
+
+
+def test_what_roles_share_is_said_once(recipe: Path, tmp_path: Path) -> None:
+    """They share vLLM's servers, so that its command is missing is one problem."""
+    engine = "{kind: vllm, model: m, command: [no-such-command], gpus: [0]}"
+    broken = Recipe.load(recipe, [f"engines.{role}={engine}" for role in ("writer", "reader", "judge")])
+    assert len(check_recipe(broken, str(tmp_path / "run")).problems) == 1
 
 
 def test_nothing_is_written(recipe: Path, tmp_path: Path) -> None:

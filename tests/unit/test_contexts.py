@@ -252,6 +252,16 @@ def test_shortfall_says_what_was_left_out_and_by_which_key() -> None:
             r"train has 1 document with .*: a context takes two.*documents\.splits",
         ),
         ([(9000, "")] * 4, {"lengths": {2048: 1, 8192: 1}}, r"4 of them are above 1,024, half .* cannot be cut"),
+        (
+            [(90, ""), (900_000, "")],
+            {"lengths": {1024: 1}},
+            r"could have 602 and is full from 973: no document gives it more than half, which is 512",
+        ),
+        (
+            [(900, "")] * 4 + [(900_000, "")],
+            {"lengths": {2048: 9}},
+            r"too few, where each may stand in 1 .*, each time for half of it at most",
+        ),
         ([(690, "")] * 9, {"lengths": {2048: 1}, "room": 348}, r"enough, but too few that add up to 95 to 100 %"),
         (
             [(700, "book"), (700, "code")],

@@ -473,7 +473,8 @@ async def test_that_nobody_answers_ends_the_wait_in_the_servers_words(
     waited, said = await failing_until_the_end(made, clock)
     assert 2 < waited < 10
     assert said == (
-        "no server answers: http://one/v1: refused; http://two/v1: refused; what was answered is kept, build again"
+        "no server answers: http://one/v1: refused; http://two/v1: refused; "
+        "mend that and build again: what was answered is kept"
     )
     made.answered(TWO)
     assert made.answered_lately()

@@ -115,6 +115,10 @@ def test_an_address_where_nothing_of_the_protocol_is_found(status: int) -> None:
     said = str(asyncio.run(asked({"/v1/models": nothing}, chat=nothing)))
     assert "URL0 has neither /models nor /chat/completions" in said
     assert "http://host:8000/v1" in said
+    page = Reply({"status": "ok"})
+    assert "URL0 has neither /models nor /chat" in str(asyncio.run(asked({"/v1/models": page}, chat=page)))
+    moved = Reply(b"<a>Moved</a>", 302)
+    assert "/chat/completions (HTTP 302); `urls` has" in str(asyncio.run(asked({"/v1/models": moved}, chat=moved)))
     no_model = Reply({"error": "no model given"}, 404)
     assert asyncio.run(asked({"/v1/models": nothing}, chat=no_model)) == {"URL0": TargetFacts()}
 

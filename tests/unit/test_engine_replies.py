@@ -71,6 +71,13 @@ def test_choices_behind_one_that_is_missing_are_left_out() -> None:
     assert read(choice("a", index=0), choice("c", index=2), choice("d", index=3)) == ["a"]
 
 
+def test_no_more_than_the_prompt_was_cached() -> None:
+    """Whatever a server says: what was computed would be less than nothing, and cost as much."""
+    usage = {"prompt_tokens": 90, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 128}}
+    found = read_completion(msgspec.json.encode({"choices": [choice()], "usage": usage})).usage
+    assert (found.prompt_tokens, found.cached_tokens) == (90, 90)
+
+
 @pytest.mark.parametrize("reason", ["abort", "error", "insufficient_system_resource"])
 def test_a_sample_that_the_server_gave_up_is_none(reason: str) -> None:
     """What there is of it would be kept for good; those before it are kept, and alone it is no reply."""
@@ -120,6 +127,7 @@ OPENAI = '{"error": {"message": "%s", "type": "%s", "param": %s, "code": %s}}'
         ),
         (429, '{"error": {"message": "You exceeded your current quota. Please retry in 20s."}}', "overloaded"),
         (402, "Payment required", "everyone"),
+        (302, "<html>Moved</html>", "everyone"),
         (503, "<html>Service Unavailable</html>", "overloaded"),
         (500, '{"object": "error", "message": "CUDA error"}', "broken"),
         (502, "", "broken"),

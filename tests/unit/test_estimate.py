@@ -216,6 +216,20 @@ def test_enough_contexts_of_a_length_speak_for_it_alone() -> None:
         assert made.of("traces", length).requests == pytest.approx(factor * plain.of("traces", length).requests)
 
 
+def test_questions_are_not_counted_by_requests() -> None:
+    """A context that is computed before its questions are asked has a request more, and no question."""
+    found = measured(recipe(), dict.fromkeys(ASKING, 1.0), {8192: 4})
+    first = [
+        msgspec.structs.replace(each, loads={**each.loads, "traces": each.loads["traces"].plus(Load(requests=1.0))})
+        for each in found.contexts
+    ]
+    made = make_estimate(recipe(), measured=msgspec.structs.replace(found, contexts=first))
+    plain = make_estimate(recipe(), measured=found)
+    assert made.of("traces").requests == pytest.approx(plain.of("traces").requests + 14)
+    assert made.accepted == pytest.approx(plain.accepted)
+    assert made.disk["examples"] == pytest.approx(plain.disk["examples"])
+
+
 def test_another_model_than_was_measured_is_said() -> None:
     """Since its replies have other lengths."""
     found = measured(recipe(reader={"model": "other"}), dict.fromkeys(ASKING, 1.0), {8192: 1})

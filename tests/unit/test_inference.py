@@ -372,6 +372,28 @@ def test_few_refused_stop_nobody_though_they_come_back_first() -> None:
     assert contents(list(Inference(refusing(one_in_ten)).run(ask(*words[:190])))).count("too_long") == 19
 
 
+def finding_fault(words: Iterable[str]) -> Scripted:
+    """Finds fault with these, as a server does that does not like the engine's settings."""
+    bad = set(words)
+
+    async def answer(request: Request) -> Completion:
+        if request.inputs["word"] in bad:
+            raise Refused("bad_request", "no such setting")
+        return drawn(request)
+
+    return Scripted(answer)
+
+
+def test_a_server_that_finds_fault_with_each_of_few_requests_concerns_everyone() -> None:
+    """A recipe of five contexts would be built to nothing otherwise; one answer, or two requests, make it theirs."""
+    with pytest.raises(
+        EngineError, match=r"scripted: all 3 requests \(prompt `p`\) .*: no such setting; mend that and"
+    ):
+        list(Inference(finding_fault("abc")).run(ask("a", "b", "c")))
+    assert contents(list(Inference(finding_fault("abc")).run(ask("a", "b", "c", "d")))).count("bad_request") == 3
+    assert contents(list(Inference(finding_fault("abc")).run(ask("a", "b")))).count("bad_request") == 2
+
+
 def test_who_is_told_of_answers_is_told_of_those_that_came(tmp_path: Path) -> None:
     """Not of those that were stored, which cost nothing."""
     store, told = CompletionStore(tmp_path / "c.sqlite"), list[Completion]()

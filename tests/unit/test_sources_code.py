@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sysconfig
 from pathlib import Path
 
@@ -105,6 +106,9 @@ def test_what_nobody_reads_is_left_out_with_a_reason(tmp_path: Path, unit: str) 
             ".hidden/a.py": "x",
             "__pycache__/a.pyc": b"\0",
             "config.json": "{}",
+            "icon.svg": "<svg/>",
+            "cut.ipynb": '{"cells": [',
+            "src/build/__init__.py": "made = 'a package of that name'\n",
         },
     )
     documents, reasons = read(Source(kind="code", path=str(root), unit=unit))  # type: ignore[arg-type]
@@ -112,9 +116,11 @@ def test_what_nobody_reads_is_left_out_with_a_reason(tmp_path: Path, unit: str) 
         "repo/api_pb2.py": "generated",
         "repo/app.min.js": "minified",
         "repo/blob": "binary",
+        "repo/cut.ipynb": "malformed",
         "repo/empty.py": "empty",
         "repo/flat.js": "minified",
         "repo/gen.go": "generated",
+        "repo/icon.svg": "data",
         "repo/logo.png": "binary",
         "repo/node_modules": "vendored",
         "repo/poetry.lock": "generated",
@@ -123,7 +129,30 @@ def test_what_nobody_reads_is_left_out_with_a_reason(tmp_path: Path, unit: str) 
     }
     text = "\n".join(document.text for document in documents.values())
     assert "nobody" in text
+    assert "a package of that name" in text
     assert "protoc" not in text
+
+
+def test_a_notebook_is_read_as_a_script(tmp_path: Path) -> None:
+    """Cells of text and code in their order; pictures in outputs neither count nor stand in the text."""
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": ["# Tides\n", "\n", "They come."]},
+        {"cell_type": "code", "source": ["import tides\n", "tides.next()"], "outputs": [{"data": "A" * 90_000}]},
+        {"cell_type": "code", "source": [], "outputs": []},
+    ]
+    older = [{"cell_type": "code", "input": "x = 1", "outputs": []}]
+    root = write(
+        tmp_path / "repo",
+        {
+            "new.ipynb": json.dumps({"cells": cells, "nbformat": 4}),
+            "old.ipynb": json.dumps({"worksheets": [{"cells": older}], "nbformat": 3}),
+        },
+    )
+    documents, reasons = read(Source(kind="code", path=str(root), unit="file"))
+    assert not reasons
+    said = "# %% [markdown]\n# # Tides\n#\n# They come.\n\n# %%\nimport tides\ntides.next()"
+    assert documents["repo/new.ipynb"].text == said
+    assert documents["repo/old.ipynb"].text == "# %%\nx = 1"
 
 
 def test_a_repository_that_changed_is_not_read(tmp_path: Path) -> None:

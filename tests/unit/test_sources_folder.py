@@ -65,6 +65,32 @@ def test_a_single_file_is_a_source(books: Path) -> None:
     assert (document.source, document.title, document.text) == ("a.txt", "a", "Rain.")
 
 
+@pytest.mark.parametrize("name", ["a.pdf", "a.epub", "a.jsonl", "a.parquet", "a.zip", "a.tar.gz"])
+def test_what_git_lfs_keeps_elsewhere_is_not_called_damaged(books: Path, name: str) -> None:
+    """A clone without its large files has pointers in their place; those of texts are told when they are read."""
+    (books / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+    (books / "b.txt").write_text("It was dark.")
+    items, reasons = listed(books)
+    assert [item.path for item in items] == ["books/b.txt"]
+    assert reasons == {f"books/{name}": "lfs_pointer"}
+    with pytest.raises(SourceError, match="git lfs pull"):
+        listed(books / name)
+
+
+def test_one_wrong_file_of_a_pattern_stops_no_other(books: Path) -> None:
+    """A table without the column, a broken one and a file of another type are rejections, as they are in a folder."""
+    (books / "a.jsonl").write_text('{"body": "It was dark."}')
+    (books / "b.parquet").write_bytes(b"no table")
+    (books / "c.docx").write_bytes(b"x")
+    (books / "d.txt").write_text("It was dark.")
+    items, reasons = listed(books / "*")
+    assert [item.path for item in items] == ["d.txt"]
+    assert reasons == dict.fromkeys(["a.jsonl", "b.parquet", "c.docx"], "unreadable")
+    (books / "d.txt").unlink()
+    with pytest.raises(SourceError, match=r"no readable document \(a.jsonl: unreadable, no column `text`"):
+        listed(books / "*")
+
+
 def test_patterns_name_several_paths(books: Path) -> None:
     """A pattern takes what matches it, and says when nothing does."""
     for name in ("a.txt", "b.txt", "c.md"):

@@ -6,8 +6,9 @@ from itertools import product
 
 import pytest
 
-from longhop.sources.books import read_prose
-from longhop.sources.gutenberg import strip_gutenberg
+from longhop.sources.books import Prose, read_prose
+from longhop.sources.gutenberg import Stripped, strip_gutenberg
+from longhop.sources.metadata import About
 
 BODY = (
     "THE LAMP\n\nby Ada Reed\n\nCHAPTER I\n\nIt was dark.\n\n"
@@ -217,7 +218,7 @@ def test_a_mark_that_is_quoted_right_before_the_last_one_is_text(form: str) -> N
 def test_an_essay_that_quotes_a_mark_keeps_all_of_its_text(quotation: str) -> None:
     """Without a header no mark is one, also where the essay speaks of Project Gutenberg from its beginning."""
     text = f"Project Gutenberg's files\n\nTheir marks are like this:\n\n{quotation}\n\nRest.\n\n" + BODY
-    assert strip_gutenberg(text) == (text, None, None)
+    assert strip_gutenberg(text) == Stripped(text)
 
 
 @pytest.mark.parametrize("forms", [*product(FORMS, repeat=2), *product(FORMS, repeat=3)])
@@ -277,8 +278,8 @@ def test_markdown_loses_its_wrapping_wherever_its_title_comes_from(above: str) -
     for body in (BODY, BODY.replace("CHAPTER I", "# CHAPTER I")):
         prose = read_prose("lamp.md", above + wrapped("modern", body), markdown=True)
         assert prose.text == (f"{heading.strip()}\n\n\n{body}" if heading else body)
-        assert prose.title.startswith("The Lamp")
-        assert prose.author == "Ada Reed"
+        assert (prose.about.title or "").startswith("The Lamp")
+        assert prose.about.author == "Ada Reed"
 
 
 def test_markdown_with_nothing_but_marks_loses_them() -> None:
@@ -287,14 +288,16 @@ def test_markdown_with_nothing_but_marks_loses_them() -> None:
         f"# The Lamp\n\n\\*\\*\\* START OF THE PROJECT GUTENBERG EBOOK LAMP \\*\\*\\*\n\n{BODY}\n\n"
         "\\*\\*\\* END OF THE PROJECT GUTENBERG EBOOK LAMP \\*\\*\\*"
     )
-    assert read_prose("lamp.md", text, markdown=True)[:2] == (f"# The Lamp\n\n\n{BODY}", "The Lamp")
+    prose = read_prose("lamp.md", text, markdown=True)
+    assert (prose.text, prose.about.title) == (f"# The Lamp\n\n\n{BODY}", "The Lamp")
 
 
 def test_a_picture_credit_is_no_line_of_the_nltk() -> None:
     """Their first line has a year, or a comma before the author."""
     text = "[Photo by Ada Reed]\n\n# The Lamp\n\nIt was dark."
-    assert read_prose("lamp.md", text, markdown=True)[:2] == (text, "The Lamp")
-    assert strip_gutenberg("[The Lamp, by Ada Reed]\n\nIt was dark.")[1:] == ("The Lamp", "Ada Reed")
+    prose = read_prose("lamp.md", text, markdown=True)
+    assert (prose.text, prose.about.title) == (text, "The Lamp")
+    assert strip_gutenberg("[The Lamp, by Ada Reed]\n\nIt was dark.")[1:3] == ("The Lamp", "Ada Reed")
 
 
 def test_a_letter_to_the_readers_goes() -> None:
@@ -310,7 +313,7 @@ def test_a_letter_to_the_readers_goes() -> None:
 def test_texts_of_the_nltk_name_title_and_author() -> None:
     """A first line in brackets is no part of the book."""
     stripped = strip_gutenberg("[The Lamp by Ada Reed 1895]\n\nIt was dark.")
-    assert stripped == ("It was dark.", "The Lamp", "Ada Reed")
+    assert stripped == Stripped("It was dark.", "The Lamp", "Ada Reed")
 
 
 @pytest.mark.parametrize(
@@ -334,12 +337,51 @@ def test_credits_in_the_middle_stay() -> None:
 
 def test_titles_of_plain_texts() -> None:
     """A short first line alone or with a by-line is a title; else the file's name is."""
-    assert read_prose("x/a.txt", "Twelve Minutes\nby Noor C.\n\nThe strike.", markdown=False)[1:] == (
-        "Twelve Minutes",
-        "Noor C.",
-    )
-    assert read_prose("x/a.txt", "Twelve Minutes\n\nThe strike.", markdown=False).title == "Twelve Minutes"
-    assert read_prose("x/a.txt", "The strike was long.\nIt ended.", markdown=False).title == "a"
+    about = read_prose("x/a.txt", "Twelve Minutes\nby Noor C.\n\nThe strike.", markdown=False).about
+    assert about == About("Twelve Minutes", "Noor C.")
+    assert read_prose("x/a.txt", "Twelve Minutes\n\nThe strike.", markdown=False).about.title == "Twelve Minutes"
+    assert read_prose("x/a.txt", "The strike was long.\nIt ended.", markdown=False).about.title == "a"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "CHAPTER I",
+        "Chapter 12: The Sea",
+        "I",
+        "XIV.",
+        "3",
+        "PREFACE",
+        "Part the First",
+        "Erstes Kapitel",
+        "第一章 起源",
+    ],
+)
+def test_the_heading_of_a_first_part_is_no_title(first: str) -> None:
+    """A book that begins with its first chapter is called as its file is, not as all others that begin so."""
+    assert read_prose("x/lamp.txt", f"{first}\n\nThe strike.", markdown=False).about.title == "lamp"
+
+
+@pytest.mark.parametrize(
+    "first", ["The Book of Tea", "Book of Hours", "Part Time", "Parting", "Second Sight", "1984: A Novel"]
+)
+def test_a_title_that_begins_as_a_part_does_is_one(first: str) -> None:
+    """Words such as book and part may begin a title."""
+    assert read_prose("x/lamp.txt", f"{first}\n\nThe strike.", markdown=False).about.title == first
+
+
+def test_front_matter_says_year_language_and_licence() -> None:
+    """Of front matter more is kept than title and author; licences by their identifiers where they have one."""
+    head = "title: Rope\ndate: 2011-05-06\nlang: fr\nlicense: {}"
+    made = [read_prose("p.md", f"---\n{head.format(name)}\n---\nText.", markdown=True) for name in ("CC BY 4.0", "MIT")]
+    assert [prose.about for prose in made] == [About("Rope", None, 2011, "fr", name) for name in ("CC-BY-4.0", "MIT")]
+
+
+def test_the_language_of_a_header_is_kept() -> None:
+    """Project Gutenberg names the language in words."""
+    header = MODERN.replace("\nAuthor:", "\nLanguage: German\n\nAuthor:", 1)
+    assert strip_gutenberg(header).language == "de"
+    assert strip_gutenberg(OLD).language is None
 
 
 def test_titles_of_markdown() -> None:
@@ -347,9 +389,10 @@ def test_titles_of_markdown() -> None:
     text = (
         "---\ntitle: 'Tides: an essay'\nauthors:\n  - name: A. B.\n  - name: C. D.\n---\n<!-- x -->\n# Tide\n\nWater."
     )
-    assert read_prose("p.md", text, markdown=True) == ("# Tide\n\nWater.", "Tides: an essay", "A. B., C. D.")
-    assert read_prose("p.md", "# Tide #\n\nWater.", markdown=True).title == "Tide"
-    assert read_prose("p.md", "Water.", markdown=True).title == "p"
+    about = About("Tides: an essay", "A. B., C. D.")
+    assert read_prose("p.md", text, markdown=True) == Prose("# Tide\n\nWater.", about)
+    assert read_prose("p.md", "# Tide #\n\nWater.", markdown=True).about.title == "Tide"
+    assert read_prose("p.md", "Water.", markdown=True).about.title == "p"
 
 
 def test_front_matter_that_explodes_is_harmless() -> None:
@@ -357,5 +400,5 @@ def test_front_matter_that_explodes_is_harmless() -> None:
     bomb = "---\na: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(8)
     )
-    assert read_prose("p.md", f"{bomb}title: *i\nauthor: *i\n---\nText.", markdown=True) == ("Text.", "p", None)
+    assert read_prose("p.md", f"{bomb}title: *i\nauthor: *i\n---\nText.", markdown=True) == Prose("Text.", About("p"))
     assert read_prose("p.md", "---\nonce upon\n---\nText.", markdown=True).text.startswith("---")

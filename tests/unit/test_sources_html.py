@@ -176,8 +176,8 @@ def test_words_for_years_languages_and_licences() -> None:
     assert [year_of(text) for text in ("D:20190412", "12 May 1897", "2019-04", "n.d.", "9999", "v1234567", None)] == [
         2019, 1897, 2019, None, None, None, None,
     ]  # fmt: skip
-    assert [language_of(tag) for tag in ("en-GB", "deu", "zh_Hant", "und", "English", None)] == [
-        "en", "de", "zh", None, None, None,
+    assert [language_of(tag) for tag in ("en-GB", "deu", "zh_Hant", "und", "German", "Martian", None)] == [
+        "en", "de", "zh", None, "de", None, None,
     ]  # fmt: skip
     assert license_of("http://creativecommons.org/publicdomain/zero/1.0/") == "CC0-1.0"
     assert license_of("This work is licensed under CC BY-NC-SA 4.0") == "CC-BY-NC-SA-4.0"
