@@ -38,10 +38,10 @@ import tokenizers
 from benchmarks.documents import train, write_corpus
 from longhop import Recipe
 from longhop.manifest import begin, load
+from longhop.planning.planned import COLUMNS, PlannedDocument, planned_documents
 from longhop.recipe import ContextsConfig, Splits, parse_tokens
 from longhop.records import Document, make_id, schema_of
 from longhop.stages.contexts import plan_contexts
-from longhop.stages.planned import COLUMNS, PlannedDocument, planned_documents
 from longhop.storage import RunFolder
 from longhop.tasks.base import planned_contexts
 from longhop.tasks.contexts import ContextPlans, Contexts

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
+from longhop.cleaning import overlap
+from longhop.cleaning.overlap import ExcludedText, Index
 from longhop.folders import cache_folder
 from longhop.recipe import DocumentsConfig
 from longhop.sources.excluded import read_excluded, stamps
-from longhop.stages import overlap
-from longhop.stages.overlap import ExcludedText, Index
 
 __all__ = ["excluded_text"]
 

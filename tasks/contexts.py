@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from longhop.errors import CorpusError, StorageError
+from longhop.planning.planned import COLUMNS, Keys, PlannedDocument, keys_of, planned_documents
+from longhop.planning.shortfalls import kinds_missed, shortfall
 from longhop.records import Context, ContextPlan, Plan, Record, from_table
 from longhop.stages.contexts import contexts_wanted, plan_contexts, render_contexts
-from longhop.stages.planned import COLUMNS, Keys, PlannedDocument, keys_of, planned_documents
 from longhop.stages.rendering import DocumentText
-from longhop.stages.shortfalls import kinds_missed, shortfall
 
 from .base import PartTask, log, planned_contexts
 from .building import Building

@@ -23,6 +23,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from longhop.cleaning.near_duplicates import signature
 from longhop.markup import document_header, render_document
 from longhop.prompting import load_prompts
 from longhop.publish.card import CardFacts, render_card
@@ -44,7 +45,6 @@ from longhop.records import (
     make_id,
     schema_of,
 )
-from longhop.stages.near_duplicates import signature
 from longhop.tokens import WordTokenizer
 
 Rows = list[dict[str, Any]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from longhop.stages.common_words import COMMON_WORDS
+from longhop.common_words import COMMON_WORDS
 
 __all__ = ["HIDDEN", "hide"]
 

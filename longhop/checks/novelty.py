@@ -10,11 +10,11 @@ from rapidfuzz import fuzz
 
 from longhop.answers import normalize
 from longhop.checks.wording import plain_words
+from longhop.cleaning.overlap import RUN, ExcludedText
 from longhop.kinds import kind_of
 from longhop.reading import content_words
 from longhop.recipe import ChecksConfig
 from longhop.records import Question
-from longhop.stages.overlap import RUN, ExcludedText
 
 __all__ = ["EvaluationSets", "duplicate", "evaluation"]
 

@@ -13,8 +13,8 @@ import unicodedata
 
 from longhop.answers import normalize
 from longhop.answers.numbers import starts_number
+from longhop.common_words import COMMON_WORDS
 from longhop.reading import content_words
-from longhop.stages.common_words import COMMON_WORDS
 
 __all__ = ["GLUE", "QUOTED", "named", "plain_words", "said_of", "states"]
 

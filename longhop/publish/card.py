@@ -22,13 +22,13 @@ import msgspec
 import yaml
 
 from longhop.checks.probes import reader_checks
+from longhop.cleaning.overlap import RUN
 from longhop.publish.dataset import Written
 from longhop.publish.facts import ExampleFacts, PictureFile, SourceFacts
 from longhop.publish.licenses import objection
 from longhop.publish.portable import without_place
 from longhop.publish.trainers import how_to_train
 from longhop.recipe import Recipe
-from longhop.stages.overlap import RUN
 
 __all__ = ["CardFacts", "render_card"]
 

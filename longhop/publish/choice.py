@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import msgspec
 import pyarrow as pa
 
+from longhop.cleaning.near_duplicates import near_duplicates, signature
 from longhop.records import Rejection
-from longhop.stages.near_duplicates import near_duplicates, signature
 
 __all__ = ["COLUMNS", "Chosen", "Shortfall", "choose_examples", "shortfall"]
 

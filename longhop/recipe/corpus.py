@@ -109,7 +109,7 @@ ExcludedFile = Annotated[
 
 
 class QualityRules(Config):
-    """Bounds of what a text must look like; `longhop.stages.quality` says how it is measured. Null: no bound."""
+    """Bounds of what a text must look like; `longhop.cleaning.quality` says how it is measured. Null: no bound."""
 
     min_letters: Share | None = 0.35
     """Share of letters among the characters that are no blanks."""

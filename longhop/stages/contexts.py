@@ -22,15 +22,15 @@ import msgspec
 
 from longhop.errors import CorpusError
 from longhop.markup import DOCUMENT_FOOTER, document_header
+from longhop.planning.ordering import arranged
+from longhop.planning.packing import fill
+from longhop.planning.planned import PlannedDocument
+from longhop.planning.relatedness import Relatedness
+from longhop.planning.shortfalls import shortfall
+from longhop.planning.stock import Costs, Pick, Stock, least_full, seeded
 from longhop.recipe import ContextsConfig, Splits
 from longhop.records import Context, ContextPlan, Document, Piece, Rejection, make_id
-from longhop.stages.ordering import arranged
-from longhop.stages.packing import fill
-from longhop.stages.planned import PlannedDocument
-from longhop.stages.relatedness import Relatedness
 from longhop.stages.rendering import DocumentText, Laid, Seams, lay, may_cut_before_indents, probe_seams, render
-from longhop.stages.shortfalls import shortfall
-from longhop.stages.stock import Costs, Pick, Stock, least_full, seeded
 
 if TYPE_CHECKING:
     from longhop.tokens import Tokenizer

@@ -13,17 +13,17 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+from longhop.cleaning.language import other_language
+from longhop.cleaning.near_duplicates import signature
+from longhop.cleaning.overlap import ExcludedText
+from longhop.cleaning.quality import Fault, judge
 from longhop.markup import Neutralizer
+from longhop.planning.cuts import find_places
+from longhop.planning.links import mentions_of, names_of
+from longhop.planning.terms import rare_terms
 from longhop.recipe import DocumentsConfig
 from longhop.records import Cut, Document, RawDocument, Rejection, make_id
 from longhop.sources.text import one_line
-from longhop.stages.cuts import find_places
-from longhop.stages.language import other_language
-from longhop.stages.links import mentions_of, names_of
-from longhop.stages.near_duplicates import signature
-from longhop.stages.overlap import ExcludedText
-from longhop.stages.quality import Fault, judge
-from longhop.stages.terms import rare_terms
 from longhop.tokens import Tokenizer
 
 __all__ = ["VERSION", "clean"]

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from longhop.cleaning.near_duplicates import PERMUTATIONS, near_duplicates
 from longhop.recipe import DocumentsConfig, Splits
 from longhop.records import Document, Plan, Record, Rejection
-from longhop.stages.near_duplicates import PERMUTATIONS, near_duplicates
 
 __all__ = ["ListedDocument", "plan_documents"]
 

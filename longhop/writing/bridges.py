@@ -20,8 +20,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from longhop.common_words import COMMON_WORDS
 from longhop.reading import STOPWORDS, is_identifier
-from longhop.stages.common_words import COMMON_WORDS
 from longhop.writing import signals
 from longhop.writing.signals import Signal
 

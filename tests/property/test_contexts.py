@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from longhop.planning.planned import PlannedDocument
 from longhop.recipe import ContextsConfig, Splits
 from longhop.records import Context, ContextPlan, Cut, Document, Term, make_id
 from longhop.stages.contexts import contexts_wanted, plan_contexts, render_contexts
-from longhop.stages.planned import PlannedDocument
 
 WORDS = (
     "harbour ledger Marrow Bay keeper of the 1874 lamp, wrote that 12.5 tons; and (so) it_was: brass — né «x»".split()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longhop.cleaning.overlap import ExcludedText
 from longhop.recipe import DocumentsConfig
 from longhop.records import Document, RawDocument
 from longhop.sources.text import tidy
 from longhop.stages.documents import clean
-from longhop.stages.overlap import ExcludedText
 from longhop.tokens import WordTokenizer
 
 LINES = st.sampled_from(["", "", "  indented", "One two, three.", "# Head", "CHAPTER I", "</document>", "word " * 90])

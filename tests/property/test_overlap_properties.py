@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longhop.stages.overlap import ExcludedText
+from longhop.cleaning.overlap import ExcludedText
 
 WORD = st.text("abcdefghijklmnopqrstuvwxyzäßéжд", min_size=2, max_size=8)
 TEXTS = st.lists(WORD, min_size=13, max_size=60, unique_by=str.lower).map(" ".join)

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from longhop.cleaning.near_duplicates import signature, similarity
+from longhop.cleaning.overlap import ExcludedText
+from longhop.planning.cuts import find_places
+from longhop.planning.terms import rare_terms
 from longhop.recipe import DocumentsConfig
 from longhop.records import Document, Plan, RawDocument, Rejection, make_id
 from longhop.stages import documents as stage
-from longhop.stages.cuts import find_places
 from longhop.stages.documents import clean
-from longhop.stages.near_duplicates import signature, similarity
-from longhop.stages.overlap import ExcludedText
 from longhop.stages.plan import ListedDocument, plan_documents
-from longhop.stages.terms import rare_terms
 from longhop.tokens import WordTokenizer
 
 WORDS = "keeper lamp tide ledger harbour winter rope pilot seed strike market bridge gauge copper letter window".split()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from longhop.stages.language import other_language
+from longhop.cleaning.language import other_language
 
 ENGLISH = (
     "The keeper of the lighthouse wrote every evening in his ledger what ships had passed, and how the wind had turned "

@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 
-from longhop.stages.near_duplicates import MOST, near_duplicates, signature
+from longhop.cleaning.near_duplicates import MOST, near_duplicates, signature
 
 DRAW = random.Random(2)
 VOCABULARY = ["".join(DRAW.choices("abcdefghijklmnopqrstuvwxyz", k=6)) for _ in range(5_000)]

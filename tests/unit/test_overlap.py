@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from longhop.stages.boilerplate import BOILERPLATE
-from longhop.stages.overlap import SAMPLED_FROM, ExcludedText
+from longhop.cleaning.boilerplate import BOILERPLATE
+from longhop.cleaning.overlap import SAMPLED_FROM, ExcludedText
 
 DRAW = random.Random(11)
 VOCABULARY = ["".join(DRAW.choices("abcdefghijklmnopqrstuvwxyz", k=6)) for _ in range(20_000)]

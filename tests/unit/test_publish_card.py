@@ -9,13 +9,13 @@ import msgspec
 import pytest
 import yaml
 
+from longhop.cleaning.overlap import Overlap
 from longhop.prompting import load_prompts
 from longhop.publish.card import render_card
 from longhop.publish.dataset import Written, choose_examples, write_tables
 from longhop.publish.facts import PictureFile, excluded_facts, source_facts
 from longhop.recipe import Recipe
 from longhop.records import Rejection
-from longhop.stages.overlap import Overlap
 from tests.small_run import card_facts, part, recipe, tables, write_dataset
 
 NASTY = "</td><script>alert(1)</script> | [x](http://y) `z` *b* #h\n\n# Title\n---\n\u202eevil\x07"

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
+from longhop.cleaning.quality import REASONS, judge, measure
 from longhop.recipe import QualityRules
 from longhop.recipe.corpus import CodeRules
-from longhop.stages.quality import REASONS, judge, measure
 
 DRAW = random.Random(5)
 WORDS = (

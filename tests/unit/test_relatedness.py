@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from longhop.planning import relatedness
+from longhop.planning.links import mentions_of, names_of
+from longhop.planning.planned import PlannedDocument, keys_of
+from longhop.planning.relatedness import Relatedness
 from longhop.records import Document, Term, make_id
-from longhop.stages import relatedness
-from longhop.stages.links import mentions_of, names_of
-from longhop.stages.planned import PlannedDocument, keys_of
-from longhop.stages.relatedness import Relatedness
 
 
 def planned(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longhop.stages.characters import LETTER, UNSPACED, WORD, characters
-from longhop.stages.words import split_words
+from longhop.cleaning.characters import LETTER, UNSPACED, WORD, characters
+from longhop.words import split_words
 
 
 @pytest.mark.parametrize("text", ["", " ", "a", "tide_gain=1.5;\n\tx\x00y\x1cz", "naïve “test”", "a\u2028b", "İ i̇"])

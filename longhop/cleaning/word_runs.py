@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from longhop.stages.characters import LETTER, UNSPACED, WORD, characters
+from longhop.cleaning.characters import LETTER, UNSPACED, WORD, characters
 
 __all__ = ["RUN", "Words", "runs_of", "words_of"]
 

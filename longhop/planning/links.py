@@ -8,7 +8,7 @@ r"""What a document is called and what it names: titles, arXiv ids, DOIs, module
 Both are found document by document, while cleaning, where nobody knows yet what the others are called. So a text
 mentions every phrase of the form of a title; planning keeps what a document really is called. A title such as `Emma` or
 `The Dream` is a phrase like many others: it counts together with the surname of its author only, and `Introduction`,
-which many documents are called, is left out where names are compared (`longhop/stages/relatedness.py`).
+which many documents are called, is left out where names are compared (`longhop/planning/relatedness.py`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
 
+from longhop.common_words import COMMON_WORDS
 from longhop.sources.imports import Imports
-from longhop.stages.common_words import COMMON_WORDS
 
 __all__ = ["mentions_of", "names_of"]
 

@@ -7,7 +7,7 @@
 
 Runs of 13 words are compared, case and punctuation aside: the measure of the GPT-3 paper (arXiv 2005.14165, C.1). In
 scripts without blanks two characters count as a word. Runs that say nothing are passed over: numbers, contents,
-one phrase repeated, and what `longhop.stages.boilerplate` knows.
+one phrase repeated, and what `longhop.cleaning.boilerplate` knows.
 
 One run in common does not make two long texts the same: books quote the same psalm, papers thank in the same words. So
 two texts overlap by a share, of the runs of the shorter of the two, that both have: a question in a book, a paper in a
@@ -27,9 +27,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from longhop.cleaning.boilerplate import BOILERPLATE
+from longhop.cleaning.word_runs import RUN, runs_of, words_of
 from longhop.sources.text import one_line
-from longhop.stages.boilerplate import BOILERPLATE
-from longhop.stages.word_runs import RUN, runs_of, words_of
 
 __all__ = ["RUN", "ExcludedText", "Index", "Overlap"]
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from longhop.planning.stock import seeded
 from longhop.records import Piece
-from longhop.stages.stock import seeded
 
 __all__ = ["arranged"]
 

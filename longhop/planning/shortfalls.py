@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from longhop.cleaning.quality import REASONS
+from longhop.planning.planned import PlannedDocument
+from longhop.planning.stock import FULL_PERCENT, least_full
 from longhop.recipe import ContextsConfig
 from longhop.records import ContextPlan
-from longhop.stages.planned import PlannedDocument
-from longhop.stages.quality import REASONS
-from longhop.stages.stock import FULL_PERCENT, least_full
 
 __all__ = ["kinds_missed", "shortfall"]
 

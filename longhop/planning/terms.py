@@ -13,9 +13,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from longhop.common_words import COMMON_WORDS
 from longhop.records import Term
-from longhop.stages.common_words import COMMON_WORDS
-from longhop.stages.words import split_words
+from longhop.words import split_words
 
 __all__ = ["rare_terms"]
 

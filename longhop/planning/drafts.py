@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from longhop.stages.pieces import Stretch
-from longhop.stages.stock import Costs, Pick, Stock, least_full
+from longhop.planning.pieces import Stretch
+from longhop.planning.stock import Costs, Pick, Stock, least_full
 
 __all__ = ["Draft", "add_piece"]
 

@@ -18,11 +18,11 @@ from collections import Counter
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 
+from longhop.planning.closing import close
+from longhop.planning.drafts import Draft, add_piece
+from longhop.planning.relatedness import Relatedness
+from longhop.planning.stock import Pick, Stock, seeded
 from longhop.recipe import ContextsConfig
-from longhop.stages.closing import close
-from longhop.stages.drafts import Draft, add_piece
-from longhop.stages.relatedness import Relatedness
-from longhop.stages.stock import Pick, Stock, seeded
 
 __all__ = ["fill"]
 

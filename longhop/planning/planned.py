@@ -20,8 +20,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from longhop.planning.pieces import Cuttable
 from longhop.records import Document, Term
-from longhop.stages.pieces import Cuttable
 
 __all__ = ["COLUMNS", "Keys", "PlannedDocument", "TermCounts", "keys_of", "planned_documents"]
 

@@ -21,8 +21,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from longhop.cleaning.characters import BLANK, LETTER, characters
 from longhop.recipe import QualityRules
-from longhop.stages.characters import BLANK, LETTER, characters
 
 __all__ = ["REASONS", "Fault", "Measures", "judge", "measure"]
 

@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from longhop.stages.planned import Keys, PlannedDocument, is_known
+from longhop.planning.planned import Keys, PlannedDocument, is_known
 
 __all__ = ["Relatedness"]
 

@@ -1,7 +1,7 @@
 """Texts that stand everywhere: licences at the head of files, and Project Gutenberg's own words.
 
-A document that shares them with an evaluation set shares nothing with it, so `longhop.stages.overlap` passes over them.
-Only what is put on top of other texts is here; a licence's full text (of the GPL, say) is a document of its own.
+A document that shares them with an evaluation set shares nothing with it, so `longhop.cleaning.overlap` passes over
+them. Only what is put on top of other texts is here; a licence's full text (of the GPL, say) is a document of its own.
 """
 
 from __future__ import annotations

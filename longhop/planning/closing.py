@@ -11,8 +11,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from longhop.stages.drafts import Draft, add_piece
-from longhop.stages.stock import Pick, Stock
+from longhop.planning.drafts import Draft, add_piece
+from longhop.planning.stock import Pick, Stock
 
 __all__ = ["close"]
 

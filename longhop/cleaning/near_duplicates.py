@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash
 
-from longhop.stages.words import split_words
+from longhop.words import split_words
 
 __all__ = ["Same", "near_duplicates", "signature", "similarity"]
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from longhop.planning.pieces import Stretch
+from longhop.planning.planned import PlannedDocument
 from longhop.records import Piece
-from longhop.stages.pieces import Stretch
-from longhop.stages.planned import PlannedDocument
 from longhop.stages.rendering import Seams
 
 __all__ = ["Costs", "Pick", "Stock", "least_full", "seeded"]
