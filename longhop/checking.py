@@ -25,12 +25,13 @@ from rich.table import Table
 from rich.text import Text
 
 from longhop.engines.roles import check_engine, model_of, server_spec, window_needed
-from longhop.errors import CheckError, CorpusError, LonghopError, SourceError, StorageError
+from longhop.engines.trial import SECONDS, Tried, try_out
+from longhop.errors import CheckError, CorpusError, EngineError, LonghopError, SourceError, StorageError
 from longhop.estimate import size_of
 from longhop.estimate.costs import make_estimate
 from longhop.folders import explained
 from longhop.manifest import NAME
-from longhop.prompting import load_prompts
+from longhop.prompting import Prompts, load_prompts
 from longhop.recipe import Recipe, Source
 from longhop.records import Rejection
 from longhop.serving.spec import check_together
@@ -151,9 +152,11 @@ def check_recipe(recipe: Recipe, out: str) -> CheckReport:
                 pass
     with report.finding():
         report.tokenizer = load_tokenizer(recipe.tokenizer).name
+    prompts = None
     with report.finding():
-        report.prompts = list(load_prompts(recipe.prompts).hashes)
-    _engines(recipe, report)
+        prompts = load_prompts(recipe.prompts)
+        report.prompts = list(prompts.hashes)
+    _engines(recipe, prompts, report)
     if len(report.sources) == len(recipe.sources):
         with report.finding():
             _enough(recipe, report)
@@ -192,20 +195,39 @@ def _source(source: Source) -> SourceReport:
     return SourceReport(name=name, kind=source.kind, items=len(items), size=size, left_out=left_out)
 
 
-def _engines(recipe: Recipe, report: CheckReport) -> None:
+def _engines(recipe: Recipe, prompts: Prompts | None, report: CheckReport) -> None:
     specs = []
     with ThreadPoolExecutor(len(recipe.engines)) as threads:  # a server that says nothing takes its time to be found
-        windows = {role: threads.submit(check_engine, recipe, role) for role in recipe.engines}
+        asked = {role: threads.submit(_engine, recipe, role, prompts) for role in recipe.engines}
     for role, config in recipe.engines.items():
         with report.finding():
-            window = windows[role].result()
+            window, tried = asked[role].result()
             report.engines[role] = model_of(config)
             if window is not None:
                 report.windows[role] = (window_needed(recipe, role), window)
+            if tried is not None and not tried.answered:
+                report.notes.append(f"engines.{role}: no answer to a short question within {SECONDS:.0f} s")
+            if tried is not None and tried.reasoned is False and _wants_reasoning(recipe, role):
+                raise EngineError(
+                    f"engines.{role}: {model_of(config)} gives no reasoning of its own, which traces.reasoning: native "
+                    "asks for; set traces.reasoning: prompted, or start the server with its reasoning parser"
+                )
             if config.kind == "vllm":
                 specs.append(server_spec(recipe, role))
     with report.finding():
         check_together(specs)
+
+
+def _engine(recipe: Recipe, role: str, prompts: Prompts | None) -> tuple[int | None, Tried | None]:
+    """The window of a role's servers, and what came of a first question to those that stand already."""
+    window = check_engine(recipe, role)
+    if prompts is None or recipe.engines[role].kind != "openai":
+        return window, None
+    return window, try_out(recipe, role, prompts)
+
+
+def _wants_reasoning(recipe: Recipe, role: str) -> bool:
+    return role == recipe.traces.engine and recipe.traces.reasoning == "native"
 
 
 def _enough(recipe: Recipe, report: CheckReport) -> None:

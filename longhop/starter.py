@@ -51,7 +51,7 @@ checks:
   single_document: true
   answerable: true
   bridge_masked: false            # true with a model: what the embedded engine writes seldom passes it
-traces: {{engine: reader, samples: 8}}
+traces: {{engine: reader, samples: 8}}        # reasoning: prompted, for models that do not reason by themselves
 scoring: {{judge: judge, ask: when_no_exact_match}}
 selection: {{rule: majority, must_match_reference: true, ties: drop, min_evidence: 0.9}}
 

@@ -47,6 +47,8 @@ log = logging.getLogger("longhop")
 
 _TEMPLATE_TOKENS = 64
 """What a chat template puts around the messages, at most."""
+_TRIES = 3
+"""How often servers that are only tried out are asked."""
 _ATTEMPTS = 8
 """How often a request is sent that gets no usable reply while others do; half of it where each takes all its time."""
 _AGAIN_SECONDS = 0.1
@@ -154,6 +156,31 @@ class OpenAIEngine:
                 continue
             self._answers += 1
             return self._kept(request, completion)
+
+    async def try_out(self, request: Request) -> Completion | None:
+        """One sample of a request from each server, as it is now; gives that of the first, None if it has no time.
+
+        Raises:
+            EngineError: A server refuses the request, or gives what is no answer, several times.
+        """
+        found = await asyncio.gather(*(self._tried(target, request) for target in self._urls))
+        return found[0]
+
+    async def _tried(self, target: str, request: Request) -> Completion | None:
+        said = ""
+        for _ in range(_TRIES):
+            try:
+                return await self._send(target, self._bodies.body(request, 1), 0)
+            except _Passing:
+                continue
+            except Refused as refusal:
+                raise EngineError(f"engines.{self._role}: {target}: refuses a short question: {refusal}") from None
+            except _Unusable as failure:
+                said = failure.said
+                await asyncio.sleep(_AGAIN_SECONDS)
+        if said:
+            raise EngineError(f"engines.{self._role}: {said}; correct `urls`, or mend the server")
+        return None
 
     async def _answers_others(self, before: int) -> bool:
         """Whether the server has answered others since, or answers now; if not, it is no fault of the request's."""

@@ -19,6 +19,7 @@ from longhop.publish.facts import SourceFacts, source_facts
 from longhop.publish.portable import without_place
 from longhop.publish.report_tables import ReportTables
 from longhop.run_tables import StageState
+from longhop.spending import Prices, costs_said, together
 from longhop.stages.verdicts import judge_agreement
 
 __all__ = ["BINS", "FATES", "Fate", "ReportFacts", "gather"]
@@ -73,6 +74,8 @@ class ReportFacts:
     """Whether an engine without a model took part."""
     sources: list[SourceFacts]
     stages: list[StageCost]
+    prices: dict[str, Prices]
+    """By role; none for those without."""
     lacking: list[str]
     """What the dataset that stands lacks of what was asked for, a sentence each."""
     questions: list[Fate] = field(default_factory=list)
@@ -106,6 +109,11 @@ class ReportFacts:
         return len(self.agreement)
 
     @property
+    def costs(self) -> list[str]:
+        """What engines were asked for all parts that are finished: share of prompts in caches, money; in words."""
+        return costs_said(together(cost.state.spent for cost in self.stages), self.prices)
+
+    @property
     def unfinished(self) -> list[StageState]:
         """Stages of which parts are missing."""
         return [cost.state for cost in self.stages if cost.state.parts is None or cost.state.built < cost.state.parts]
@@ -130,6 +138,7 @@ def gather(tables: ReportTables, left_out: Mapping[str, tuple[str, str]] | None 
         lexical=any(engine.kind == "lexical" for engine in recipe.engines.values()),
         sources=source_facts(_documents(tables)),
         stages=[],
+        prices={role: engine.prices for role, engine in recipe.engines.items()},
         lacking=tables.run.lacking(),
     )
     if left_out is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import msgspec
 import polars as pl
 import pytest
 
@@ -22,12 +23,13 @@ from longhop.errors import StorageError
 from longhop.fingerprints import STAGES
 from longhop.publish import report_rows
 from longhop.publish.pictures import draw
-from longhop.publish.report import missing_said, write_report
+from longhop.publish.report import missing_said, render_report, write_report
 from longhop.publish.report_facts import FATES, Fate, gather
 from longhop.publish.report_pictures import large, length_of
-from longhop.publish.report_rows import sampled, shortened
+from longhop.publish.report_rows import ReportRows, sampled, shortened
 from longhop.publish.report_tables import ReportTables
 from longhop.run_tables import StageState
+from longhop.spending import Spent
 from tests.report_run import LENGTHS, SAMPLES, write_report_run
 
 HOSTILE = (
@@ -117,6 +119,18 @@ def test_the_page_says_the_figures(finished: Run) -> None:
     assert {question["id"] for question in data_of(page)["questions"]} == set(
         finished.questions().collect()["question_id"].to_list()
     )
+
+
+def test_the_page_says_what_was_spent(finished: Run) -> None:
+    """As the live view does, over all parts; nothing where engines counted nothing."""
+    facts = gather(ReportTables(finished))
+    nothing = ReportRows(questions=[], contexts={})
+    assert 'id="costs"' not in render_report(facts, nothing)
+    first, *others = facts.stages
+    spent = Spent(requests=1, prompt_tokens=1_000_000, cached_tokens=500_000, completion_tokens=100_000)
+    facts.stages = [first._replace(state=msgspec.structs.replace(first.state, spent={"reader": spent})), *others]
+    facts.prices = {"reader": {"input": 2.0, "output": 10.0}}
+    assert '<span id="costs">50% of the prompts cached, 3.00 spent</span>' in render_report(facts, nothing)
 
 
 def test_evidence_stands_in_its_context(finished: Run) -> None:
