@@ -30,7 +30,7 @@ SHORT = 1_000
 """Characters below which a text is not judged: a list or a refrain may well be all of it."""
 STRETCHES = 10
 STRETCH_CHARS = 20_000
-UNBROKEN_CHARS = 60
+UNBROKEN_CHARS = 40
 _ASCII = 127
 
 
@@ -48,9 +48,10 @@ class Measures(NamedTuple):
     letters: float
     """Share of letters among the characters that are no blanks; vowel signs and accents count as letters."""
     words: float
-    """Share of what stands between blanks that has two letters side by side, or one that is not ASCII."""
+    """Share of what stands between blanks that has two letters side by side, or one that is not ASCII; what has neither
+    letter nor digit, such as the bars of a table, does not count."""
     unbroken: float
-    """Share of characters in runs of 60 and more ASCII characters without a blank: base64, digests, packed code."""
+    """Share of characters in runs of 40 and more ASCII characters without a blank: base64, digests, packed code."""
     repeated_lines: float
     """Share of the characters that stand in lines which stood before."""
     compressed: float
@@ -62,7 +63,7 @@ class Measures(NamedTuple):
 _RULES = (
     ("few_letters", "min_letters", "letters", "letters among its characters"),
     ("few_words", "min_words", "words", "words among what stands between blanks"),
-    ("unbroken", "max_unbroken", "unbroken", "of it in runs of 60 and more characters without a blank"),
+    ("unbroken", "max_unbroken", "unbroken", "of it in runs of 40 and more characters without a blank"),
     ("repeated_lines", "max_repeated_lines", "repeated_lines", "of it in lines that stood before"),
     ("repetitive", "min_compressed", "compressed", "of it left under compression"),
     ("short_lines", "min_line_chars", "line_chars", "characters a line"),
@@ -103,7 +104,7 @@ def measure(text: str) -> Measures:
     in_lines = max(1, sum(map(len, lines)))
     return Measures(
         letters=int(np.count_nonzero(letters)) / visible,
-        words=_words(letters, blanks, foreign),
+        words=_words(letters, (codes >= ord("0")) & (codes <= ord("9")), blanks, foreign),
         unbroken=_unbroken(blanks | foreign) / visible,
         repeated_lines=1 - sum(map(len, set(lines))) / in_lines,
         compressed=len(zlib.compress(data, 1)) / max(1, len(data)),
@@ -111,12 +112,24 @@ def measure(text: str) -> Measures:
     )
 
 
-def _words(letters: npt.NDArray[np.bool_], blanks: npt.NDArray[np.bool_], foreign: npt.NDArray[np.bool_]) -> float:
-    """Share of the runs between blanks that have two letters side by side, or one that is not ASCII."""
+def _words(
+    letters: npt.NDArray[np.bool_],
+    digits: npt.NDArray[np.bool_],
+    blanks: npt.NDArray[np.bool_],
+    foreign: npt.NDArray[np.bool_],
+) -> float:
+    """Share of the runs between blanks that have two letters side by side, or one that is not ASCII.
+
+    Of those that say anything: with a letter, a digit, or a sign that is not ASCII.
+    """
     telling = letters & foreign
     telling[1:] |= letters[1:] & letters[:-1]
     starts = np.flatnonzero(~blanks & np.concatenate(([True], blanks[:-1])))
-    return float(np.logical_or.reduceat(telling, starts).mean()) if len(starts) else 0.0
+    if not len(starts):
+        return 0.0
+    words = np.logical_or.reduceat(telling, starts)
+    counted = np.logical_or.reduceat(letters | digits | (foreign & ~blanks), starts)
+    return int(np.count_nonzero(words)) / max(1, int(np.count_nonzero(counted)))
 
 
 def _unbroken(breaks: npt.NDArray[np.bool_]) -> int:

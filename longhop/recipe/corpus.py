@@ -116,7 +116,7 @@ class QualityRules(Config):
     min_words: Share | None = 0.5
     """Share of what stands between blanks that has two letters side by side, or one that is not ASCII."""
     max_unbroken: Share | None = 0.5
-    """Share of characters in runs of 60 and more ASCII characters without a blank."""
+    """Share of characters in runs of 40 and more ASCII characters without a blank."""
     max_repeated_lines: Share | None = 0.6
     """Share of the characters that stand in lines which stood before."""
     min_compressed: Share | None = 0.15

@@ -44,6 +44,7 @@ BAD = {
     "single letters": ("\n".join(" ".join(noise("abcdefgh", 30)) for _ in range(60)), "few_words"),
     "base64 in one line": (BASE64, "unbroken"),
     "base64 in lines": ("\n".join(BASE64[at : at + 76] for at in range(0, len(BASE64), 76)), "unbroken"),
+    "base64 in short lines": ("\n".join(BASE64[at : at + 48] for at in range(0, len(BASE64), 48)), "unbroken"),
     "one line again and again": ("The server has been started.\n" * 90, "repeated_lines"),
     "one sentence again and again": ("This message is for the person it was sent to. " * 60, "repetitive"),
     "a log": (
@@ -67,6 +68,10 @@ GOOD = {
     ),
     "a list of words": "\n".join("".join(DRAW.choices("abcdefghijklmnopqrstuvwxyz", k=8)) for _ in range(200)),
     "formulas": "\n".join(f"{prose(lines=1)} $x_{i} = \\\\sum_k \\\\alpha_k^{i} / (1 - y)$." for i in range(40)),
+    "a table of names and numbers": "\n".join(
+        f"| {DRAW.choice(WORDS)} | {DRAW.randrange(9000)} | {DRAW.choice(WORDS)} | {DRAW.random():.2f} |"
+        for _ in range(90)
+    ),
     "tables between prose": prose() + "\n" + "\n".join(f"| {i} | {i * 7} |" for i in range(60)),
 }
 
