@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
@@ -31,7 +31,7 @@ import tokenizers
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from longhop.errors import TokenizerError
-from longhop.word_counts import WordCounts
+from longhop.word_counts import WordCounts, batches
 
 __all__ = ["HubTokenizer", "Tokenizer", "WordTokenizer", "load_tokenizer"]
 
@@ -163,7 +163,7 @@ class HubTokenizer:
     def count_batch(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text."""
         count = self._words.count if self._words is not None else self._encode
-        return [counted for batch in _batches(texts) for counted in count(batch)]
+        return [counted for batch in batches(texts, BATCH_CHARS) for counted in count(batch)]
 
     def may_cut_before(self, char: str) -> bool:
         """Whether counts add up at a seam before `char`, as tried when it is first asked for."""
@@ -180,7 +180,7 @@ class HubTokenizer:
             counts = iter(self.count_batch(segments))
             return [list(accumulate(islice(counts, len(own)))) for own in offsets]
         found: list[list[int]] = []
-        for batch in _batches(texts):
+        for batch in batches(texts, BATCH_CHARS):
             encodings = self._tokenizer.encode_batch(batch, add_special_tokens=False)
             for text, encoding in zip(batch, encodings, strict=True):
                 found.append(_before(encoding, offsets[len(found)], len(text)))
@@ -243,19 +243,6 @@ def _download(spec: str) -> Path:
             f"tokenizer {spec}: neither a file here nor to be had from the Hugging Face Hub ({first}). Without a "
             f"connection, copy the model's tokenizer.json to this machine. Give {_CHOICES}."
         ) from error
-
-
-def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= BATCH_CHARS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _before(encoding: tokenizers.Encoding, offsets: Sequence[int], length: int) -> list[int]:

@@ -132,10 +132,6 @@ class Stock:
         """How many contexts stand already."""
         return len(self._made)
 
-    def available(self, document: int) -> bool:
-        """Whether it may stand in one more context."""
-        return bool(self.there[document])
-
     def capacity(self, budget: int) -> int:
         """Tokens that all documents together can still give to contexts of this budget."""
         left = np.maximum(self._reuse - self._used, 0)
