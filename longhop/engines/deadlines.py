@@ -1,16 +1,18 @@
 """How long a reply is waited for: from token counts, and from how fast the server has been.
 
     >>> deadlines = Deadlines()
-    >>> deadlines.limit(prompt=8_000, generated=16_384)  # nothing known: that of a slow server
+    >>> deadlines.limit(prompt=8_000, most=16_384)  # nothing known: that of a slow server
     4256.0
 
 A request that hangs is given up when it has taken several times as long as the slowest of the last ones, by its own
-tokens. One that was given up too early finds twice the patience when it is sent again.
+tokens. Its reply is taken to be eight times as long, at most, as the longest of those with the same bound: answers to
+checks may have 4,096 tokens and have fifty. One that was given up too early finds twice the patience when it is sent
+again.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 
 __all__ = ["Deadlines"]
 
@@ -22,6 +24,9 @@ _ENOUGH, _LAST = 20, 200
 """Replies from which on the server's speed is known, and of how many."""
 _PATIENCE = 4.0
 """How many times as slow as the slowest of them a reply may be."""
+_LONGER = 2.0
+"""How many times that again it may be longer than the longest of them."""
+_LEAST_TOKENS = 64
 
 
 class Deadlines:
@@ -30,21 +35,26 @@ class Deadlines:
     def __init__(self) -> None:
         self._shares: deque[float] = deque(maxlen=_LAST)
         """Of what a slow server takes, what the last replies took."""
+        self._tokens: defaultdict[int, deque[int]] = defaultdict(lambda: deque(maxlen=_LAST))
+        """Of the last replies with the same bound, their tokens."""
         self._patience = _PATIENCE
 
-    def limit(self, prompt: int, generated: int) -> float:
+    def limit(self, prompt: int, most: int) -> float:
         """Seconds that a request may take.
 
         Args:
             prompt: Tokens of the prompt.
-            generated: Tokens of each sample, at most.
+            most: Tokens that each sample may have.
         """
+        last = self._tokens[most]
+        longest = self._patience * _LONGER * max(_LEAST_TOKENS, *last) if len(last) >= _ENOUGH else most
         known = len(self._shares) >= _ENOUGH
         share = min(1.0, self._patience * max(self._shares)) if known else 1.0
-        return _LEAST_SECONDS + share * _slowly(prompt, generated)
+        return _LEAST_SECONDS + share * _slowly(prompt, min(most, longest))
 
-    def answered(self, prompt: int, generated: int, seconds: float) -> None:
-        """A reply came, whose longest sample has so many tokens."""
+    def answered(self, prompt: int, generated: int, most: int, seconds: float) -> None:
+        """A reply came, whose longest sample has so many tokens, and might have had `most`."""
+        self._tokens[most].append(generated)
         self._shares.append(seconds / (1.0 + _slowly(prompt, generated)))
 
     def missed(self) -> None:
@@ -52,5 +62,5 @@ class Deadlines:
         self._patience *= 2
 
 
-def _slowly(prompt: int, generated: int) -> float:
+def _slowly(prompt: int, generated: float) -> float:
     return prompt / _PREFILL_RATE + generated / _DECODE_RATE

@@ -217,7 +217,7 @@ class OpenAIEngine:
             raise self._unanswered(target, f"{target}: {said}") from None
         self._dispatcher.answered(target)
         longest = max((choice.n_tokens for choice in completion.choices), default=0)
-        self._deadlines.answered(tokens, longest, time.monotonic() - began)
+        self._deadlines.answered(tokens, longest, _most(body), time.monotonic() - began)
         self._check_uncut(completion, tokens)
         return completion
 
@@ -225,8 +225,7 @@ class OpenAIEngine:
         return redacted(text, self._secrets)
 
     def _time_limit(self, tokens: int, body: Mapping[str, Any]) -> float:
-        generated = body.get("max_tokens") or body.get("max_completion_tokens") or _USUAL_MAX_TOKENS
-        return self._config.timeout or self._deadlines.limit(tokens, generated)
+        return self._config.timeout or self._deadlines.limit(tokens, _most(body))
 
     def _unanswered(self, target: str, said: str, counts: int = 1) -> _Unusable:
         self._dispatcher.failed(target, said)
@@ -383,6 +382,11 @@ class _Unusable(Exception):  # noqa: N818 - passes
         self.said = said
         self.counts = counts
         """Whether it counts against this request."""
+
+
+def _most(body: Mapping[str, Any]) -> int:
+    """Tokens that each sample of a request may have."""
+    return int(body.get("max_tokens") or body.get("max_completion_tokens") or _USUAL_MAX_TOKENS)
 
 
 def _causes(error: BaseException) -> list[BaseException]:

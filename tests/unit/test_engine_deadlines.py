@@ -9,7 +9,7 @@ def fast(seconds: float = 5.0, replies: int = 20) -> Deadlines:
     """A server that has decoded 1,000 tokens in so many seconds."""
     deadlines = Deadlines()
     for _ in range(replies):
-        deadlines.answered(prompt=0, generated=1000, seconds=seconds)
+        deadlines.answered(prompt=0, generated=1000, most=2000, seconds=seconds)
     return deadlines
 
 
@@ -30,9 +30,9 @@ def test_a_fast_server_is_not_waited_for_as_a_slow_one() -> None:
 def test_the_slowest_reply_counts() -> None:
     """It may have waited in the server's line; the limit never exceeds that of a slow server."""
     deadlines = fast()
-    deadlines.answered(prompt=0, generated=1000, seconds=100)
+    deadlines.answered(prompt=0, generated=1000, most=2000, seconds=100)
     assert deadlines.limit(0, 16_384) > 1600
-    deadlines.answered(prompt=0, generated=1, seconds=10_000)
+    deadlines.answered(prompt=0, generated=1, most=2000, seconds=10_000)
     assert deadlines.limit(0, 16_384) == Deadlines().limit(0, 16_384)
 
 
@@ -45,3 +45,15 @@ def test_what_was_given_up_too_early_finds_more_patience() -> None:
     for _ in range(10):
         deadlines.missed()
     assert deadlines.limit(0, 16_384) == Deadlines().limit(0, 16_384)
+
+
+def test_short_replies_are_not_waited_for_as_the_longest_that_may_come() -> None:
+    """Of fifty tokens where 4,096 may be: one that hangs is given up soon, though such a server's line is long."""
+    deadlines = Deadlines()
+    for _ in range(20):
+        deadlines.answered(prompt=500, generated=50, most=4096, seconds=15)
+    assert deadlines.limit(500, 4096) < 260
+    assert deadlines.limit(500, 16_384) > 2000, "nothing is known of how long those are"
+    for _ in range(10):
+        deadlines.missed()
+    assert deadlines.limit(500, 4096) == Deadlines().limit(500, 4096)
