@@ -251,7 +251,8 @@ def push(
 def init(
     path: Annotated[Path, typer.Argument(metavar="[PATH]", help="The recipe to write.")] = Path("recipe.yaml"),
     sources: Annotated[
-        list[Path] | None, typer.Option("--sources", metavar="DIR", help="Folders of books, papers or code.")
+        list[Path] | None,
+        typer.Option("--sources", metavar="DIR", help="A folder of books, papers or code; once for each."),
     ] = None,
 ) -> None:
     """Write a commented recipe to start from; it asks nothing and overwrites nothing."""
@@ -331,7 +332,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Each try to reach the Hub is a line of its own there; what it came to is said by us.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
-        code = app(args=_with_reasons(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        code = app(
+            args=_with_reasons(sys.argv[1:] if arguments is None else arguments),
+            prog_name="longhop",
+            standalone_mode=False,
+        )
         if code == 130:  # Typer's own word for a KeyboardInterrupt, said without a word
             code = _interrupted()
     except typer.Exit as exit_:
@@ -349,7 +354,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not _is_usage_error(error):
             raise
         said = str(error.format_message())  # type: ignore[attr-defined]
-        code = _failed(said if said.startswith("Usage:") else f"{said} (see longhop --help)", 2)
+        command = getattr(getattr(error, "ctx", None), "command_path", "longhop")
+        code = _failed(said if said.startswith("Usage:") else f"{said} (see {command} --help)", 2)
     sys.exit(code or 0)
 
 

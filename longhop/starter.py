@@ -10,6 +10,7 @@ With folders of the user's own, the recipe points at those. Without, a few short
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import yaml
@@ -18,8 +19,12 @@ from longhop.errors import StorageError
 
 __all__ = ["write"]
 
-_CODE = frozenset({".py", ".js", ".ts", ".go", ".rs", ".c", ".cpp", ".java", ".jl"})
-_PROSE = frozenset({".txt", ".md", ".tex"})
+_KINDS = {
+    **dict.fromkeys((".py", ".js", ".ts", ".go", ".rs", ".c", ".cpp", ".java", ".jl"), "code"),
+    **dict.fromkeys((".pdf", ".tex"), "paper"),
+    **dict.fromkeys((".txt", ".md", ".epub", ".html", ".htm"), "book"),
+}
+"""What files with these endings are taken for; the recipe says it, so that who knows better changes it."""
 
 _RECIPE = """\
 # A recipe of longhop. `longhop check {path}` validates it, `longhop build {path}` builds it into runs/{name}.
@@ -29,7 +34,8 @@ tokenizer: words                  # counts words and signs; for a model: a token
 
 # Where documents come from: folders, single files, .jsonl or .parquet tables (with text: and title: columns), or
 # datasets of the Hub ({{kind: book, dataset: owner/name, split: train, text: text}}). Paths are relative to this file.
-# Any word may be a kind; `code` is read as code, with unit: repository or unit: file.
+# Any word may be a kind; `code` is read as code, with unit: repository or unit: file. `license: CC0-1.0` says what
+# the documents of a source are under, where they do not: `longhop push` uploads nothing whose licence is not known.
 sources:
 {sources}
 
@@ -40,7 +46,7 @@ documents:
 
 contexts:
   lengths: {lengths}          # tokens: how many contexts; 8k, 128k, 1m are numbers, too
-  reuse: {reuse}                        # in how many contexts a document may stand
+  reuse: 4                        # in how many contexts a document may stand
   group: related                  # or random, or kind
   allow_fewer: true               # take what the documents can fill; false: that is an error
 
@@ -151,7 +157,11 @@ def write(path: Path, sources: list[Path]) -> list[Path]:
     for source in sources:
         if not source.exists():
             raise StorageError(f"{source}: no such file or folder; give a folder of books, papers or code")
-    lines = [f"  - {_flow({'kind': _kind(source), 'path': str(source.absolute())})}" for source in sources]
+    lines = [
+        f"  - {_flow({'kind': _kind(part), 'path': str(part.absolute())})}"
+        for source in sources
+        for part in _of_one_kind(source)
+    ]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not sources:
@@ -170,7 +180,6 @@ def write(path: Path, sources: list[Path]) -> list[Path]:
             sources="\n".join(lines),
             least=200 if sources else 20,
             lengths="{8k: 10, 32k: 5}" if sources else "{300: 2, 500: 1}",
-            reuse=1 if sources else 4,
         )
         path.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -183,7 +192,23 @@ def _flow(mapping: dict[str, str]) -> str:
     return yaml.safe_dump(mapping, default_flow_style=True, allow_unicode=True, sort_keys=False, width=math.inf).strip()
 
 
+def _of_one_kind(source: Path) -> list[Path]:
+    """The source, or its folders where it holds little else and they are of several kinds: a source has one kind."""
+    inside = sorted(path for path in source.iterdir() if not path.name.startswith(".")) if source.is_dir() else []
+    beside = {path.stem.upper() for path in inside if not path.is_dir()}
+    if beside - {"README", "LICENSE"} or (source / ".git").exists():
+        return [source]
+    known = [path for path in inside if path.is_dir() and _counts(path)]
+    return known if len({_kind(path) for path in known}) > 1 else [source]
+
+
 def _kind(source: Path) -> str:
-    """`code` where most files with a known ending are code, else `book`."""
-    endings = [file.suffix.lower() for file in source.rglob("*")] if source.is_dir() else [source.suffix.lower()]
-    return "code" if sum(end in _CODE for end in endings) > sum(end in _PROSE for end in endings) else "book"
+    """What most files with a known ending are; `book` where there is none, or as many of another kind."""
+    counts = _counts(source)
+    return max(("book", "paper", "code"), key=lambda kind: counts[kind])
+
+
+def _counts(source: Path) -> Counter[str]:
+    """Files by what their endings are taken for."""
+    files = source.rglob("*") if source.is_dir() else [source]
+    return Counter(kind for file in files if (kind := _KINDS.get(file.suffix.lower())))

@@ -94,7 +94,8 @@ class ContextPlans(PartTask):
             wanted = contexts_wanted(config.lengths, splits)
             raise CorpusError(shortfall(rows, config, wanted, plans, left_out=left_out))
         if made < asked:
-            log.info("contexts.allow_fewer: the documents fill %s of %s contexts", f"{made:,}", f"{asked:,}")
+            filled = f"the documents fill {made:,} of {asked:,} contexts"
+            log.info("%s; more documents or a higher contexts.reuse (now %d) fill more", filled, config.reuse)
         if missed := kinds_missed(plans, rows, config):
             log.info("%s", missed)
         return plans

@@ -72,8 +72,9 @@ def shortfall(
         counts = (f"{count:,} {name} ({DECIDED_BY.get(name, 'sources')})" for name, count in reasons.most_common())
         lines.append(f"  rejected before: {', '.join(counts)}")
     if there:
-        ways = f"Add documents, raise contexts.reuse (now {config.reuse}), ask for fewer in contexts.lengths"
-        lines.append(f"{ways}, or set contexts.allow_fewer: true to take what can be filled.")
+        ways = f"Add documents, raise contexts.reuse (now {config.reuse}), "
+        fewer = "ask for fewer in contexts.lengths, or set contexts.allow_fewer: true to take what can be filled."
+        lines.append(ways + ("or ask for shorter ones in contexts.lengths." if config.allow_fewer else fewer))
     else:
         keys = ", ".join(dict.fromkeys(DECIDED_BY.get(name, "sources") for name in reasons or DECIDED_BY))
         lines.append(f"No document takes part. Loosen what leaves them out ({keys}), or add others.")

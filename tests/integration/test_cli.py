@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 from longhop.__main__ import main as start
 from longhop.cli import main
@@ -156,6 +157,33 @@ def test_init_writes_what_check_accepts_and_build_builds(
     code, _, err = run(capsys, "init", "third.yaml", "--sources", tmp_path / "nosuch")
     assert code == 1
     assert "nosuch" in err
+
+
+def test_init_makes_a_source_of_each_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Folders of several kinds in one: each is a source of its own; a repository with documents stays one."""
+    for name in ("all/README.md", "all/novels/a.epub", "all/novels/b.txt", "all/proofs/c.pdf", "all/tools/d/d.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for name in ("repository/pyproject.toml", "repository/docs/a.md", "repository/src/a.py", "repository/src/b.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    own = tmp_path / "own.yaml"
+    assert run(capsys, "init", own, "--sources", tmp_path / "all", "--sources", tmp_path / "repository")[0] == 0
+    sources = yaml.safe_load(own.read_text(encoding="utf-8"))["sources"]
+    assert [(source["kind"], Path(source["path"]).name) for source in sources] == [
+        ("book", "novels"),
+        ("paper", "proofs"),
+        ("code", "tools"),
+        ("code", "repository"),
+    ]
+
+
+def test_arguments_that_are_wrong_point_at_the_help_of_their_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two folders behind one `--sources` are seen in `longhop init --help`; no such command, in `longhop --help`."""
+    code, _, err = run(capsys, "init", "own.yaml", "--sources", "a", "b")
+    assert (code, "(see longhop init --help)" in err) == (2, True)
+    code, _, err = run(capsys, "nosuch")
+    assert (code, "(see longhop --help)" in err) == (2, True)
 
 
 def test_an_interrupt_while_the_command_is_imported_is_one_too(

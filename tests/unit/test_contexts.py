@@ -25,7 +25,7 @@ import longhop
 from longhop.errors import CorpusError
 from longhop.planning.pieces import Cuttable, Stretch
 from longhop.planning.planned import COLUMNS, PlannedDocument, TermCounts, keys_of, planned_documents
-from longhop.planning.shortfalls import kinds_missed
+from longhop.planning.shortfalls import kinds_missed, shortfall
 from longhop.recipe import ContextsConfig, Splits
 from longhop.records import Context, ContextPlan, Cut, Document, Piece, Rejection, Term, make_id, to_table
 from longhop.stages.contexts import contexts_wanted, plan_contexts, render_contexts
@@ -220,6 +220,14 @@ def test_shortfall_says_what_is_missing_and_what_to_do() -> None:
     assert re.search(r"train, 2048 tokens: 9 asked for, [12] can be filled", message)
     assert "contexts.reuse (now 1)" in message
     assert "contexts.allow_fewer: true" in message
+
+
+def test_shortfall_does_not_advise_what_is_set() -> None:
+    """With `allow_fewer`, an error that nothing can be filled names the other ways out alone."""
+    config = ContextsConfig(lengths={4096: 1}, allow_fewer=True)
+    message = shortfall([planned(0, 900), planned(1, 900)], config, {("train", 4096): 1}, [])
+    assert "contexts.allow_fewer" not in message
+    assert "or ask for shorter ones in contexts.lengths." in message
 
 
 def test_shortfall_says_what_was_left_out_and_by_which_key() -> None:

@@ -244,6 +244,15 @@ def test_a_run_without_examples_has_a_card() -> None:
     text = card(rows, counts)
     assert "0 examples" in text
     assert [config["config_name"] for config in front(text)["configs"]] == ["traces"]
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == ["traces"]
+
+
+def test_lengths_for_trainers_are_said_to_be_words_where_they_are() -> None:
+    """A trainer that is given them with a model's tokenizer would leave the longest examples out."""
+    words, model = recipe(), recipe().model_copy(update={"tokenizer": "tokenizer.json"})
+    said = "Lengths are counted by `words`"
+    assert said in card(tables()[0], own=words)
+    assert said not in card(tables()[0], own=model)
 
 
 def test_the_folder_loads_by_its_card(tmp_path: Path) -> None:
