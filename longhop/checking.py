@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -197,8 +197,11 @@ def _source(source: Source) -> SourceReport:
 
 def _engines(recipe: Recipe, prompts: Prompts | None, report: CheckReport) -> None:
     specs = []
+    trying = set(_tried(recipe)) if prompts is not None else set()
     with ThreadPoolExecutor(len(recipe.engines)) as threads:  # a server that says nothing takes its time to be found
-        asked = {role: threads.submit(_engine, recipe, role, prompts) for role in recipe.engines}
+        asked = {
+            role: threads.submit(_engine, recipe, role, prompts if role in trying else None) for role in recipe.engines
+        }
     for role, config in recipe.engines.items():
         with report.finding():
             window, tried = asked[role].result()
@@ -224,6 +227,15 @@ def _engine(recipe: Recipe, role: str, prompts: Prompts | None) -> tuple[int | N
     if prompts is None or recipe.engines[role].kind != "openai":
         return window, None
     return window, try_out(recipe, role, prompts)
+
+
+def _tried(recipe: Recipe) -> Collection[str]:
+    """Of roles that are answered alike one each, and of those of the traces these."""
+    roles = sorted(recipe.engines, key=lambda role: role != recipe.traces.engine)
+    alike: dict[str, str] = {}
+    for role in roles:
+        alike.setdefault(recipe.engines[role].model_dump_json(), role)
+    return alike.values()
 
 
 def _wants_reasoning(recipe: Recipe, role: str) -> bool:

@@ -74,6 +74,8 @@ class ReportFacts:
     """Whether an engine without a model took part."""
     sources: list[SourceFacts]
     stages: list[StageCost]
+    asked: dict[int, int]
+    """Contexts asked for, by target length."""
     prices: dict[str, Prices]
     """By role; none for those without."""
     lacking: list[str]
@@ -138,6 +140,7 @@ def gather(tables: ReportTables, left_out: Mapping[str, tuple[str, str]] | None 
         lexical=any(engine.kind == "lexical" for engine in recipe.engines.values()),
         sources=source_facts(_documents(tables)),
         stages=[],
+        asked=dict(recipe.contexts.lengths),
         prices={role: engine.prices for role, engine in recipe.engines.items()},
         lacking=tables.run.lacking(),
     )

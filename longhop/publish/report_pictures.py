@@ -154,18 +154,21 @@ def _funnel_bars(bars: Sequence[tuple[str, int, int]], total: int, width: float)
 def _lengths(facts: ReportFacts) -> Drawing | None:
     if not facts.contexts:
         return None
-    rows = [(target, sorted(tokens)) for target, tokens in sorted(facts.contexts.items())]
+    rows = [(target, facts.contexts.get(target, [])) for target in sorted({*facts.contexts, *facts.asked})]
     figure, axes = _axes(0.42 * len(rows) + 0.5)
     for place, (target, tokens) in enumerate(rows):
-        reached = fmean(tokens) / target
+        reached = fmean(tokens) / target if tokens else 0.0
         axes.barh(place, 1, color=SOFT, height=0.5)
         axes.barh(place, reached, color=ACCENT, height=0.5)
-        axes.text(1.03, place, f"{reached:.1%} · {len(tokens):,}", va="center", color=INK)
+        asked = facts.asked.get(target, 0)
+        of = f" of {asked:,}" if len(tokens) < asked else ""
+        axes.text(1.03, place, f"{reached:.1%} · {len(tokens):,}{of}", va="center", color=INK)
     _named(axes, [length_of(target) for target, _ in rows])
     axes.set_xlim(0, 1.45)
     _bare(axes)
     every = [tokens / target for target, row in rows for tokens in row]
-    says = f"{len(every):,} contexts reach {fmean(every):.1%} of the tokens asked for, {min(every):.1%} at least."
+    many = "1 context reaches" if len(every) == 1 else f"{len(every):,} contexts reach"
+    says = f"{many} {fmean(every):.1%} of the tokens asked for, {min(every):.1%} at least."
     return Drawing(
         title="Lengths asked and reached",
         says=f"{says} Beside each length: share reached, contexts.",

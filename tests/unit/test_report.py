@@ -121,6 +121,16 @@ def test_the_page_says_the_figures(finished: Run) -> None:
     )
 
 
+def test_lengths_without_contexts_are_drawn(finished: Run) -> None:
+    """What was asked for and not made is seen, and how many of how many."""
+    facts = gather(ReportTables(finished))
+    made = len(facts.contexts[LENGTHS[0]])
+    facts.asked = {LENGTHS[0]: made + 2, 2**20: 5}
+    (drawn,) = [picture for picture in draw(facts) if picture.title == "Lengths asked and reached"]
+    assert f"{made} of {made + 2}" in drawn.svg
+    assert "0 of 5" in drawn.svg
+
+
 def test_the_page_says_what_was_spent(finished: Run) -> None:
     """As the live view does, over all parts; nothing where engines counted nothing."""
     facts = gather(ReportTables(finished))
