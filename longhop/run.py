@@ -60,7 +60,8 @@ class Run(RunTables):
         finished = sorted(set.intersection(*(set(self.built(stage)) for stage in TABLES)))
         if of is None or (of and not finished):
             raise PublishError(
-                f"{self.folder.url}: no part is finished yet, so there is nothing to make a dataset of; build it first"
+                f"{self.folder.url}: no part of the recipe's present plan is finished, so there is nothing to make a "
+                "dataset of; build it first"
             )
         prompts = load_prompts(self.recipe.prompts)
         if prompts.hashes != manifest.prompts:

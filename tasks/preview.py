@@ -174,7 +174,10 @@ def _chosen(
     fitting = [plan for plan in ordered if plan.target_tokens in wanted]
     if not fitting:
         known = ", ".join(f"{each:,}" for each in lengths)
-        raise BuildError(f"{folder.url}: no context of {length:,} tokens is planned; there are {known}")
+        raise BuildError(
+            f"{folder.url}: no context of {length:,} tokens is planned, since the documents do not fill one; there are "
+            f"{known}; add documents or raise contexts.reuse"
+        )
     if kind is not None:
         kinds = _kinds(folder, manifest)
         fitting = [plan for plan in fitting if _most(plan, kinds) == kind]

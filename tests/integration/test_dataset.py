@@ -152,7 +152,7 @@ def test_where_nothing_is_finished_no_dataset_is_made(
     build_most(recipe, tmp_path / "run", monkeypatch, "contexts.part_size=100")
     code, out, err = command(capsys, "dataset", tmp_path / "run")
     assert (code, out) == (1, "")
-    assert err.startswith(f"{tmp_path / 'run'}: no part is finished yet")
+    assert err.startswith(f"{tmp_path / 'run'}: no part of the recipe's present plan is finished")
     assert not (tmp_path / "run/dataset").exists()
     code, _, err = command(capsys, "push", tmp_path / "run", "org/name")
     assert (code, "write that of its finished parts with `longhop dataset`" in err) == (1, True)
