@@ -5,9 +5,9 @@
     4256.0
 
 A request that hangs is given up when it has taken several times as long as the slowest of the last ones, by its own
-tokens. Its reply is taken to be eight times as long, at most, as the longest of those with the same bound: answers to
-checks may have 4,096 tokens and have fifty. One that was given up too early finds twice the patience when it is sent
-again.
+tokens. Of those the longer ones tell how fast a server is: short ones mostly tell of its line. Its reply is taken to be
+eight times as long, at most, as the longest of those with the same bound: answers to checks may have 4,096 tokens and
+have fifty. One that was given up too early finds twice the patience when it is sent again.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ _LEAST_SECONDS = 120.0
 _PREFILL_RATE = 200.0
 _DECODE_RATE = 4.0
 """Tokens a second that a slow and busy server does at least."""
-_ENOUGH, _LAST = 20, 200
-"""Replies from which on the server's speed is known, and of how many."""
+_ENOUGH, _ENOUGH_LENGTHS, _LAST = 4, 20, 200
+"""Replies from which on the server's speed is known, and how long replies are; and of how many. Few must do for the
+speed: a part's questions may be written by five requests, and the others wait for the one that hangs."""
+_TELLING = 0.25
+"""Share of the longest reply's tokens from which a reply tells of the speed."""
 _PATIENCE = 4.0
 """How many times as slow as the slowest of them a reply may be."""
 _LONGER = 2.0
@@ -33,8 +36,8 @@ class Deadlines:
     """Time limits of one engine's requests."""
 
     def __init__(self) -> None:
-        self._shares: deque[float] = deque(maxlen=_LAST)
-        """Of what a slow server takes, what the last replies took."""
+        self._shares: deque[tuple[int, float]] = deque(maxlen=_LAST)
+        """Tokens of the last replies, and which share they took of what a slow server takes."""
         self._tokens: defaultdict[int, deque[int]] = defaultdict(lambda: deque(maxlen=_LAST))
         """Of the last replies with the same bound, their tokens."""
         self._patience = _PATIENCE
@@ -47,15 +50,17 @@ class Deadlines:
             most: Tokens that each sample may have.
         """
         last = self._tokens[most]
-        longest = self._patience * _LONGER * max(_LEAST_TOKENS, *last) if len(last) >= _ENOUGH else most
-        known = len(self._shares) >= _ENOUGH
-        share = min(1.0, self._patience * max(self._shares)) if known else 1.0
+        longest = self._patience * _LONGER * max(_LEAST_TOKENS, *last) if len(last) >= _ENOUGH_LENGTHS else most
+        share = 1.0
+        if len(self._shares) >= _ENOUGH:
+            telling = _TELLING * max(tokens for tokens, _ in self._shares)
+            share = min(1.0, self._patience * max(share for tokens, share in self._shares if tokens >= telling))
         return _LEAST_SECONDS + share * _slowly(prompt, min(most, longest))
 
     def answered(self, prompt: int, generated: int, most: int, seconds: float) -> None:
         """A reply came, whose longest sample has so many tokens, and might have had `most`."""
         self._tokens[most].append(generated)
-        self._shares.append(seconds / (1.0 + _slowly(prompt, generated)))
+        self._shares.append((generated, seconds / (1.0 + _slowly(prompt, generated))))
 
     def missed(self) -> None:
         """A request took longer than its limit."""

@@ -15,7 +15,7 @@ def fast(seconds: float = 5.0, replies: int = 20) -> Deadlines:
 
 def test_time_limits_follow_from_token_counts() -> None:
     """Of a server of which nothing is known yet, or too little."""
-    for deadlines in (Deadlines(), fast(replies=19)):
+    for deadlines in (Deadlines(), fast(replies=3)):
         assert deadlines.limit(0, 10) < 200
         assert deadlines.limit(1_000_000, 10) > 5000
         assert deadlines.limit(0, 16_384) > 4000
@@ -32,8 +32,16 @@ def test_the_slowest_reply_counts() -> None:
     deadlines = fast()
     deadlines.answered(prompt=0, generated=1000, most=2000, seconds=100)
     assert deadlines.limit(0, 16_384) > 1600
-    deadlines.answered(prompt=0, generated=1, most=2000, seconds=10_000)
+    deadlines.answered(prompt=0, generated=300, most=2000, seconds=10_000)
     assert deadlines.limit(0, 16_384) == Deadlines().limit(0, 16_384)
+
+
+def test_a_short_reply_that_waited_in_line_tells_nothing_of_long_ones() -> None:
+    """Its seconds are not those of its tokens."""
+    deadlines = fast()
+    before = deadlines.limit(0, 16_384)
+    deadlines.answered(prompt=0, generated=10, most=2000, seconds=60)
+    assert deadlines.limit(0, 16_384) == before
 
 
 def test_what_was_given_up_too_early_finds_more_patience() -> None:
