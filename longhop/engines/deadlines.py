@@ -1,8 +1,8 @@
 """How long a reply is waited for: from token counts, and from how fast the server has been.
 
     >>> deadlines = Deadlines()
-    >>> deadlines.limit(prompt=8_000, most=16_384)  # nothing known: that of a slow server
-    4256.0
+    >>> deadlines.limit(prompt=8_000, most=16_384)  # nothing known yet
+    1154.0
 
 A request that hangs is given up when it has taken several times as long as the slowest of the last ones, by its own
 tokens. Of those the longer ones tell how fast a server is: short ones mostly tell of its line. Its reply is taken to be
@@ -27,6 +27,9 @@ _TELLING = 0.25
 """Share of the longest reply's tokens from which a reply tells of the speed."""
 _PATIENCE = 4.0
 """How many times as slow as the slowest of them a reply may be."""
+_UNKNOWN = _PATIENCE / 16
+"""How slow a reply may be while nothing is known: a quarter of what a slow server takes, and twice that again each time
+that it was too little. Nobody would wait an hour for the only request that is left, when that one hangs."""
 _LONGER = 2.0
 """How many times that again it may be longer than the longest of them."""
 _LEAST_TOKENS = 64
@@ -51,11 +54,11 @@ class Deadlines:
         """
         last = self._tokens[most]
         longest = self._patience * _LONGER * max(_LEAST_TOKENS, *last) if len(last) >= _ENOUGH_LENGTHS else most
-        share = 1.0
+        share = self._patience * _UNKNOWN / _PATIENCE
         if len(self._shares) >= _ENOUGH:
             telling = _TELLING * max(tokens for tokens, _ in self._shares)
-            share = min(1.0, self._patience * max(share for tokens, share in self._shares if tokens >= telling))
-        return _LEAST_SECONDS + share * _slowly(prompt, min(most, longest))
+            share = self._patience * max(share for tokens, share in self._shares if tokens >= telling)
+        return _LEAST_SECONDS + min(1.0, share) * _slowly(prompt, min(most, longest))
 
     def answered(self, prompt: int, generated: int, most: int, seconds: float) -> None:
         """A reply came, whose longest sample has so many tokens, and might have had `most`."""

@@ -585,9 +585,9 @@ def test_time_limits_follow_from_token_counts() -> None:
     """A prompt of a million tokens has time to be read, an answer of 16k tokens to be written; the recipe may say."""
     reader = OpenAIEngine("reader", EngineConfig(kind="openai", model="m", urls=["http://one/v1"]), load_prompts(), len)
     assert reader._time_limit(0, {"max_tokens": 10}) < 200
-    assert reader._time_limit(1_000_000, {"max_tokens": 10}) > 5000
-    assert reader._time_limit(0, {"max_tokens": 16_384}) > 4000
-    assert reader._time_limit(0, {}) > 1000
+    assert reader._time_limit(1_000_000, {"max_tokens": 10}) > 1250
+    assert reader._time_limit(0, {"max_tokens": 16_384}) > 1000
+    assert reader._time_limit(0, {}) > 300
 
 
 @pytest.mark.parametrize("as_date", [False, True])
