@@ -249,8 +249,11 @@ def main() -> None:
     """Measure what is asked for."""
     known = {"slots": slots, "prefill": prefill, "targets": targets, "faults": faults, "memory": memory}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="*", choices=[*known, []], default=list(known))
-    for name in parser.parse_args().what or known:
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(known)}; all by default")
+    what = parser.parse_args().what or list(known)
+    if unknown := set(what) - set(known):
+        parser.error(f"{', '.join(sorted(unknown))}: there are {', '.join(known)}")
+    for name in what:
         known[name]()
 
 

@@ -164,15 +164,31 @@ def test_the_card_says_how_to_train_in_lines_that_parse(tmp_path: Path, given: d
     card = (folder / "README.md").read_text(encoding="utf-8")
     section = card[card.index("## Train on it") : card.index("## An example")]
     python = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    assert len(python) == 3 + bool(written.rows["preference"])
+    apart = given.get("format") == "prompt_completion"
+    assert len(python) == 3 + apart + bool(written.rows["preference"])
     for block in python:
         compile(block, "card", "exec")
     for block in re.findall(r"^```yaml\n(.*?)^```", section, re.MULTILINE | re.DOTALL):
-        for dataset in yaml.safe_load(block)["datasets"]:
+        lines = yaml.safe_load(block)
+        assert lines["excess_length_strategy"] == "raise"  # or rows that are too long vanish
+        for dataset in lines["datasets"]:
+            if dataset["path"] == "messages.parquet":
+                assert (apart, dataset["split"]) == (True, "train")
+                continue
             assert dataset["path"] == given.get("hub", "owner/name")
-            assert dataset["split"] in written.rows[dataset["name"]]
-            columns = loaded(folder, dataset["name"])[0]
+            # Of pairs axolotl's schema knows `data_files` and no `name`: it would load `default` and miss the columns.
+            name = "preference" if lines.get("rl") == "dpo" else dataset["name"]
+            if name == "preference":
+                assert "name" not in dataset
+                assert all(list(folder.glob(pattern)) for pattern in dataset["data_files"])
+            else:
+                assert dataset["split"] in written.rows[name]
+            columns = loaded(folder, name)[0]
             assert all(value in columns for key, value in dataset.items() if key.startswith("field_"))
+    # What verl's main_ppo does not find below `reward`, it passes over in silence.
+    assert "reward.custom_reward_function.path=reward.py reward.custom_reward_function.name=verl_reward" in section
+    # verl refuses a row longer than what a processor may hold at once, 8,192 by default.
+    assert re.search(r"data\.max_length=(\d+) data\.max_token_len_per_gpu=\1 ", section)
     for name, split in re.findall(r'load_dataset\("[^"]+", "(\w+)", split="(\w+)"\)', section):
         assert split in written.rows[name]
 
