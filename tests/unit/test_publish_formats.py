@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -72,9 +73,8 @@ def test_reasoning_apart_is_null_in_what_the_model_does_not_say(tmp_path: Path) 
         ]
 
 
-@pytest.mark.parametrize("reasoning", ["think", "field"])
-def test_preference_pairs_of_a_right_and_a_wrong_trace(tmp_path: Path, reasoning: str) -> None:
-    """TRL's DPOTrainer reads `prompt`, `chosen` and `rejected`; a question without a wrong trace has no pair."""
+def with_a_pair() -> tuple[dict[str, Rows], dict[str, Any]]:
+    """Tables of which one question has a right and a wrong trace, and that question."""
     rows, _ = tables()
     lamp = next(row for row in rows["questions"] if row["reference_answer"] == "340" and row["accepted"])
     for row in rows["questions"]:  # so that it is not left out for saying the same as another
@@ -82,6 +82,13 @@ def test_preference_pairs_of_a_right_and_a_wrong_trace(tmp_path: Path, reasoning
             row["question"] = "Which height did nobody pass, who built at Brask?"
     for row in rows["examples"]:
         row["question"] = next(q["question"] for q in rows["questions"] if q["question_id"] == row["question_id"])
+    return rows, lamp
+
+
+@pytest.mark.parametrize("reasoning", ["think", "field"])
+def test_preference_pairs_of_a_right_and_a_wrong_trace(tmp_path: Path, reasoning: str) -> None:
+    """TRL's DPOTrainer reads `prompt`, `chosen` and `rejected`; a question without a wrong trace has no pair."""
+    rows, lamp = with_a_pair()
     folder, written = published(tmp_path / "d", rows, reasoning=reasoning)
     assert written.rows["preference"] == {"train": 1}
     [row] = loaded(folder, "preference")
@@ -160,12 +167,12 @@ def test_configurations_that_nobody_asked_for_are_not_made(tmp_path: Path) -> No
 @pytest.mark.parametrize("given", [{}, {"format": "prompt_completion"}, {"reasoning": "field", "hub": "org/name"}])
 def test_the_card_says_how_to_train_in_lines_that_parse(tmp_path: Path, given: dict[str, str]) -> None:
     """Python compiles, YAML loads and names configurations, splits and columns that there are."""
-    folder, written = published(tmp_path / "d", tables()[0], **given)
+    folder, written = published(tmp_path / "d", with_a_pair()[0], **given)
     card = (folder / "README.md").read_text(encoding="utf-8")
     section = card[card.index("## Train on it") : card.index("## An example")]
     python = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     apart = given.get("format") == "prompt_completion"
-    assert len(python) == 3 + apart + bool(written.rows["preference"])
+    assert len(python) == 4 + apart
     for block in python:
         compile(block, "card", "exec")
     for block in re.findall(r"^```yaml\n(.*?)^```", section, re.MULTILINE | re.DOTALL):
@@ -191,6 +198,21 @@ def test_the_card_says_how_to_train_in_lines_that_parse(tmp_path: Path, given: d
     assert re.search(r"data\.max_length=(\d+) data\.max_token_len_per_gpu=\1 ", section)
     for name, split in re.findall(r'load_dataset\("[^"]+", "(\w+)", split="(\w+)"\)', section):
         assert split in written.rows[name]
+
+
+@pytest.mark.parametrize("reasoning", ["think", "field"])
+def test_the_card_joins_prompt_and_completion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reasoning: str) -> None:
+    """The file that the card writes holds messages as structs, which pandas and with it verl read, never JSON."""
+    folder, _ = published(tmp_path / "d", tables()[0], format="prompt_completion", reasoning=reasoning)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    [block] = [b for b in re.findall(r"^```python\n(.*?)^```", card, re.MULTILINE | re.DOTALL) if "to_parquet" in b]
+    monkeypatch.chdir(tmp_path)
+    examples = datasets.load_dataset(str(folder), "default", split="test", cache_dir=str(tmp_path / "cache"))
+    exec(compile(block, "card", "exec"), {"examples": examples})  # noqa: S102 - our own text
+    rows = pq.read_table("messages.parquet").to_pylist()
+    assert [[plain(message) for message in row["messages"]] for row in rows] == [
+        [plain(message) for message in row["prompt"] + row["completion"]] for row in rows
+    ]
 
 
 def test_the_cards_reward_tells_right_from_wrong(tmp_path: Path) -> None:
