@@ -20,9 +20,9 @@ _LEAST_SECONDS = 120.0
 _PREFILL_RATE = 200.0
 _DECODE_RATE = 4.0
 """Tokens a second that a slow and busy server does at least."""
-_ENOUGH, _ENOUGH_LENGTHS, _LAST = 4, 20, 200
-"""Replies from which on the server's speed is known, and how long replies are; and of how many. Few must do for the
-speed: a part's questions may be written by five requests, and the others wait for the one that hangs."""
+_ENOUGH, _LAST = 4, 200
+"""Replies from which on the server's speed is known, and how long replies are; and of how many. Few must do: a part's
+questions may be written by five requests, and the others wait for the one that hangs."""
 _TELLING = 0.25
 """Share of the longest reply's tokens from which a reply tells of the speed."""
 _PATIENCE = 4.0
@@ -53,7 +53,7 @@ class Deadlines:
             most: Tokens that each sample may have.
         """
         last = self._tokens[most]
-        longest = self._patience * _LONGER * max(_LEAST_TOKENS, *last) if len(last) >= _ENOUGH_LENGTHS else most
+        longest = self._patience * _LONGER * max(_LEAST_TOKENS, *last) if len(last) >= _ENOUGH else most
         share = self._patience * _UNKNOWN / _PATIENCE
         if len(self._shares) >= _ENOUGH:
             telling = _TELLING * max(tokens for tokens, _ in self._shares)
