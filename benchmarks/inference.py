@@ -258,7 +258,7 @@ def main() -> None:
     if len(what) == 1:
         known[what[0]]()
     for name in what if len(what) > 1 else []:  # each in a process of its own: what one held is in no other's memory
-        subprocess.run([sys.executable, "-m", "benchmarks.inference", name], check=True)
+        subprocess.run([sys.executable, "-m", "benchmarks.inference", name], check=True)  # noqa: S603
 
 
 if __name__ == "__main__":
