@@ -11,7 +11,11 @@ terminal and any machine, and asks nothing of the build itself.
 
 from __future__ import annotations
 
+import heapq
+import math
 import time
+from collections import defaultdict
+from collections.abc import Iterable
 
 import msgspec
 
@@ -134,13 +138,19 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to do, in seconds of one process."""
 
     done: float
-    left: float
-    chain: float
-    """Of what is left, what one process has to do after the other: the stages of a part."""
+    parts: list[float]
+    """What is left of each part, whose stages follow one another, in the order in which parts are begun."""
 
     def seconds(self, processes: float) -> float:
-        """How long it takes so many processes."""
-        return max(self.left / processes, self.chain)
+        """How long it takes so many processes, which take the next part when they have finished one.
+
+        The last parts are not shared: when seven of them are left, two processes take as long as for eight.
+        """
+        many = max(1, math.ceil(processes))
+        ends = [0.0] * many
+        for seconds in self.parts:
+            heapq.heapreplace(ends, ends[0] + seconds)
+        return max(ends) * many / processes
 
 
 def work_of(stages: list[StageState], running: list[Running], now: float) -> Work | None:
@@ -154,36 +164,27 @@ def work_of(stages: list[StageState], running: list[Running], now: float) -> Wor
     Returns:
         None where a stage has parts left and none that tells how long one takes.
     """
-    done = left = 0.0
-    each: dict[str, float] = {}
-    waiting = False
+    done = 0.0
+    left: defaultdict[int, float] = defaultdict(float)
     for stage in stages:
         done += stage.seconds
         if stage.parts is None:
             return None
-        missing = stage.parts - stage.built
-        if missing <= 0 or stage.stage in _ONCE:
+        if not stage.missing or stage.stage in _ONCE:
             continue
-        mine = [part for part in running if part.stage == stage.stage]
-        took = stage.seconds / stage.built if stage.built else _foreseen(mine, now)
+        mine = {part.part: part for part in running if part.stage == stage.stage}
+        took = stage.seconds / stage.built if stage.built else _foreseen(mine.values(), now)
         if took is None:
             return None
-        each[stage.stage] = took
-        # By time and not by rows, which come late where a stage asks much before it knows what becomes of it.
-        begun = sum(min(now - part.since, took) for part in mine)
-        done += begun
-        left += max(missing * took - begun, 0.0)
-        waiting |= missing > len(mine) and len(each) == 1
-    chains = [sum(each.values())] if waiting else []
-    names = list(each)
-    for part in running:
-        if part.stage in each:
-            behind = sum(each[name] for name in names[names.index(part.stage) + 1 :])
-            chains.append(max(each[part.stage] - (now - part.since), 0.0) + behind)
-    return Work(done=done, left=left, chain=max(chains, default=0.0))
+        for part in stage.missing:
+            # By time and not by rows, which come late where a stage asks much before it knows what becomes of it.
+            begun = min(now - mine[part].since, took) if part in mine else 0.0
+            done += begun
+            left[part] += took - begun
+    return Work(done=done, parts=[left[part] for part in sorted(left)])
 
 
-def _foreseen(running: list[Running], now: float) -> float | None:
+def _foreseen(running: Iterable[Running], now: float) -> float | None:
     """How long a part takes, of those that are being built and have come some way."""
     known = [(now - part.since) / part.share for part in running if part.share and part.share > 0.1]
     return sum(known) / len(known) if known else None
