@@ -197,7 +197,7 @@ def _source(source: Source) -> SourceReport:
 
 def _engines(recipe: Recipe, prompts: Prompts | None, report: CheckReport) -> None:
     specs = []
-    trying = set(_tried(recipe)) if prompts is not None else set()
+    trying = set(_to_try(recipe)) if prompts is not None else set()
     with ThreadPoolExecutor(len(recipe.engines)) as threads:  # a server that says nothing takes its time to be found
         asked = {
             role: threads.submit(_engine, recipe, role, prompts if role in trying else None) for role in recipe.engines
@@ -229,7 +229,7 @@ def _engine(recipe: Recipe, role: str, prompts: Prompts | None) -> tuple[int | N
     return window, try_out(recipe, role, prompts)
 
 
-def _tried(recipe: Recipe) -> Collection[str]:
+def _to_try(recipe: Recipe) -> Collection[str]:
     """Of roles that are answered alike one each, and of those of the traces these."""
     roles = sorted(recipe.engines, key=lambda role: role != recipe.traces.engine)
     alike: dict[str, str] = {}

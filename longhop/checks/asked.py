@@ -31,12 +31,12 @@ from longhop.recipe import ChecksConfig
 from longhop.records import Check, make_seed
 from longhop.replies.answers import extract_answer, separate
 
-__all__ = ["Reading", "ask", "reader_checks", "refusal"]
+__all__ = ["LEAST_SHOWN", "SHARE", "Reading", "ask", "reader_checks", "refusal"]
 
 _MORE_TRIES, _ENOUGH = 10, 13  # after five tries at an answer out of few options, and of all fifteen
 _MAX_TOKENS = 4096
-_LEAST_SHOWN = 1024  # tokens of a document
-_SHARE = 48  # of a context's tokens, for each document of the evidence: all checks together send a fifth of a context
+LEAST_SHOWN = 1024  # tokens of a document
+SHARE = 48  # of a context's tokens, for each document of the evidence: all checks together send a fifth of a context
 _UNKNOWN = frozenset(
     f"text {words}" for words in ("unknown", "n a", "none", "not known", "not stated", "not given", "i do not know")
 )
@@ -138,7 +138,7 @@ def _shown(candidate: Candidate, probe: Probe, shelf: Shelf, checks: ChecksConfi
 def _budget(candidate: Candidate, checks: ChecksConfig) -> int:
     """Tokens of a document that a question's prompts show: `checks.budget`, or less where the context is short."""
     documents = len({evidence.document_id for evidence in candidate.question.evidence}) or 1
-    return min(checks.budget, max(_LEAST_SHOWN, candidate.context.n_tokens // (_SHARE * documents)))
+    return min(checks.budget, max(LEAST_SHOWN, candidate.context.n_tokens // (SHARE * documents)))
 
 
 def _request(check: ReaderCheck, candidate: Candidate, probe: Probe, shown: str, reading: Reading) -> Request:

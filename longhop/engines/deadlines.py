@@ -27,9 +27,9 @@ _TELLING = 0.25
 """Share of the longest reply's tokens from which a reply tells of the speed."""
 _PATIENCE = 4.0
 """How many times as slow as the slowest of them a reply may be."""
-_UNKNOWN = _PATIENCE / 16
-"""How slow a reply may be while nothing is known: a quarter of what a slow server takes, and twice that again each time
-that it was too little. Nobody would wait an hour for the only request that is left, when that one hangs."""
+_UNKNOWN = 1 / 16
+"""How slow replies are taken to be while nothing is known: with patience a quarter of what a slow server takes, and
+twice that each time that it was too little. Nobody would wait an hour for the last request, when that one hangs."""
 _LONGER = 2.0
 """How many times that again it may be longer than the longest of them."""
 _LEAST_TOKENS = 64
@@ -54,7 +54,7 @@ class Deadlines:
         """
         last = self._tokens[most]
         longest = self._patience * _LONGER * max(_LEAST_TOKENS, *last) if len(last) >= _ENOUGH else most
-        share = self._patience * _UNKNOWN / _PATIENCE
+        share = self._patience * _UNKNOWN
         if len(self._shares) >= _ENOUGH:
             telling = _TELLING * max(tokens for tokens, _ in self._shares)
             share = self._patience * max(share for tokens, share in self._shares if tokens >= telling)

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from longhop.checks.asked import LEAST_SHOWN, SHARE
 from longhop.checks.probes import OPEN_TRIES, reader_checks
 from longhop.errors import PromptError
 from longhop.prompting import Prompts
@@ -31,7 +32,6 @@ _FULL = 0.98
 """Of a context's target length, less the room, that is filled."""
 _AGAIN_TAIL = 200
 """Tokens of a request that repeats another with what was wrong."""
-_LEAST_SHOWN, _SHARE = 1024, 48  # as longhop.checks.asked has them
 _BESIDE = 1.5
 """Documents that a check shows beside the evidence, where it shows any."""
 
@@ -65,7 +65,7 @@ class Assumptions(msgspec.Struct, frozen=True, kw_only=True):
     looks: float = 0.6
     """Questions that pass the checks that look, and are asked about."""
     again: float = 0.15
-    """Requests for questions that are asked again, since a reply cannot be used."""
+    """Replies of which a question cannot be read, and which are asked for again."""
     writer_thinking: float = 1500.0
     """Tokens of a writer's reply beside its questions."""
     question_tokens: float = 350.0
@@ -140,7 +140,8 @@ def _writing(recipe: Recipe, tokens: float, wrapping: int, assumed: Assumptions)
     config = recipe.questions
     each = min(config.per_request or config.per_context, config.per_context)
     requests = math.ceil(config.per_context / each)
-    again = requests * assumed.again
+    # Also for a question that a check which looks lets fall: the writer is told, and may mend it.
+    again = requests * (1 - (1 - assumed.again) * assumed.looks**each)
     whole = config.scope == "context"
     shown = tokens if whole else min(tokens, config.budget)
     once = shown + requests * wrapping if whole else requests * (shown + wrapping)
@@ -158,7 +159,7 @@ def _checks(recipe: Recipe, tokens: float, wrapping: int, assumed: Assumptions) 
     """Each check asks about what the ones before have left; the shares in between lie evenly on a logarithmic scale."""
     config, checks = recipe.questions, reader_checks(recipe.checks)
     documents = float(max(config.min_documents, 2))
-    excerpt = min(recipe.checks.budget, max(_LEAST_SHOWN, tokens / (_SHARE * documents)), tokens / documents)
+    excerpt = min(recipe.checks.budget, max(LEAST_SHOWN, tokens / (SHARE * documents)), tokens / documents)
     steps = sum(config.steps) / 2 if config.steps[1] <= 4 else max(config.steps[0], 2.5)
     load = Load()
     for place, check in enumerate(checks):

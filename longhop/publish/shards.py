@@ -26,8 +26,10 @@ GROUP_BYTES = 48 * 1024**2
 GROUP_ROWS = 1000
 SHARD_BYTES = 500_000_000
 """Of a file: none is begun a row group beyond it."""
-REPEATED_BYTES = {1: 2**17, 2: 2**19, 3: 3 * 2**19, 9: 2**22}
+REPEATED_BYTES = {1: 2**17, 2: 2**19, 3: 3 * 2**19}
 """By level of zstd, how large rows may be for it to see that the one before begins as they do (measured)."""
+WIDEST = 9
+"""The level for rows beyond: it sees 4 MB."""
 
 
 def stretches(sizes: Sequence[int] | npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -63,7 +65,7 @@ def level_of(rows: pa.Table) -> int:
     if "context_id" not in rows.schema.names or rows.num_rows == len(pc.unique(rows["context_id"])):
         return 1
     size = rows.nbytes / rows.num_rows
-    return next((level for level, most in REPEATED_BYTES.items() if size < most), max(REPEATED_BYTES))
+    return next((level for level, most in REPEATED_BYTES.items() if size < most), WIDEST)
 
 
 class Shards:

@@ -61,11 +61,13 @@ def test_a_writer_that_is_shown_all_costs_with_the_length_and_one_with_passages_
     for scope, grows in (("context", True), ("passages", False)):
         short, long = (loads(length, questions={"scope": scope})["writing"] for length in (16_384, 65_536))
         assert (long.prompt_tokens > 2 * short.prompt_tokens) == grows
-    single = loads(questions={"per_request": 1}, assumed=Assumptions(again=0.0))["writing"]
-    together = loads(assumed=Assumptions(again=0.0))["writing"]
+    single = loads(questions={"per_request": 1}, assumed=Assumptions(again=0.0, looks=1.0))["writing"]
+    together = loads(assumed=Assumptions(again=0.0, looks=1.0))["writing"]
     assert (single.requests, together.requests) == (4, 1)
     assert single.prompt_tokens == pytest.approx(4 * together.prompt_tokens)
-    whole = loads(questions={"per_request": 1, "scope": "context"}, assumed=Assumptions(again=0.0))["writing"]
+    whole = loads(questions={"per_request": 1, "scope": "context"}, assumed=Assumptions(again=0.0, looks=1.0))[
+        "writing"
+    ]
     assert whole.prefilled_tokens < whole.prompt_tokens / 2
 
 
