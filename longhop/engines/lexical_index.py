@@ -71,9 +71,9 @@ class ContextIndex:
         """Content words of a unit; a line inside a dictionary or table of code has the words of its name, too."""
         return self._words[place]
 
-    def places(self, name: str, *, but: int | None = None) -> list[Place]:
-        """Where a name stands, in order of the documents; `but` leaves one document out."""
-        return [Place(page, unit) for page, units in self.pages.get(name, {}).items() if page != but for unit in units]
+    def places(self, name: str) -> list[Place]:
+        """Where a name stands, in order of the documents."""
+        return [Place(page, unit) for page, units in self.pages.get(name, {}).items() for unit in units]
 
     def weight(self, word: str) -> float:
         """How telling a word is: its inverse frequency over units."""

@@ -64,6 +64,7 @@ def test_a_writer_that_is_shown_all_costs_with_the_length_and_one_with_passages_
     single = loads(questions={"per_request": 1}, assumed=Assumptions(again=0.0, looks=1.0))["writing"]
     together = loads(assumed=Assumptions(again=0.0, looks=1.0))["writing"]
     assert (single.requests, together.requests) == (4, 1)
+    assert loads()["writing"].requests == pytest.approx(1 + 1 - 0.85 * 0.6**4), "what is faulty is asked for again"
     assert single.prompt_tokens == pytest.approx(4 * together.prompt_tokens)
     whole = loads(questions={"per_request": 1, "scope": "context"}, assumed=Assumptions(again=0.0, looks=1.0))[
         "writing"
