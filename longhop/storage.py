@@ -173,13 +173,15 @@ class RunFolder(Folder):
         fingerprint: str,
         part: int,
         record: type[R],
+        columns: Sequence[str] | None = None,
+        row_groups: Sequence[int] | None = None,
     ) -> list[R]:
-        """Rows of a part.
+        """Rows of a part; with `columns`, `record` must be a record of those fields.
 
         Raises:
             StorageError: The file is missing or damaged.
         """
-        return from_table(self.read_table(self.part_name(stage, fingerprint, part)), record)
+        return from_table(self.read_table(self.part_name(stage, fingerprint, part), columns, row_groups), record)
 
     def read_groups(
         self, stage: str, fingerprint: str, part: int, columns: Sequence[str]
