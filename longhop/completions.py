@@ -131,10 +131,10 @@ class CompletionStore:
 
     def spent(self, account: str) -> Spending:
         """What an account has cost on this machine so far, by role."""
-        columns = "requests, prompt_tokens, cached_tokens, completion_tokens"  # as `Spent` has them
-        statement = f"SELECT role, {columns} FROM spent WHERE account = ?"  # noqa: S608
+        columns = Spent.__struct_fields__
+        statement = f"SELECT role, {', '.join(columns)} FROM spent WHERE account = ?"  # noqa: S608 - names of our own
         rows = self._do(lambda: self._database.execute(statement, (account,)).fetchall())
-        return {role: Spent(**dict(zip(Spent.__struct_fields__, tokens, strict=True))) for role, *tokens in rows}
+        return {role: Spent(**dict(zip(columns, tokens, strict=True))) for role, *tokens in rows}
 
     def watch(self) -> None:
         """From now on, remember which rows are used and stand in no segment."""

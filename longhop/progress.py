@@ -49,7 +49,7 @@ class Progress:
         """The engine of a role gave some samples."""
         self._answers += len(completion.choices)
         self._tokens += sum(choice.n_tokens for choice in completion.choices)
-        self.spent[role] = self.spent.get(role, Spent()).plus(completion.usage)
+        self.spent[role] = self.spent.get(role, Spent()) + Spent.of(completion.usage)
 
     def of(self, part: Running) -> Running:
         """How far the part is now."""

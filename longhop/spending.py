@@ -1,6 +1,6 @@
 """What engines were asked and gave, in tokens, and what that costs.
 
-    >>> spent = Spent().plus(Usage(prompt_tokens=8_000, cached_tokens=6_000, completion_tokens=500))
+    >>> spent = Spent.of(Usage(prompt_tokens=8_000, cached_tokens=6_000, completion_tokens=500))
     >>> spent.money({"input": 1.0, "cached": 0.1, "output": 4.0})
     0.0046
 
@@ -10,7 +10,7 @@ Prices are per million tokens, in any one currency; a price of cached tokens tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 
@@ -21,27 +21,15 @@ __all__ = ["Prices", "Spending", "Spent", "costs_said", "price_of", "together"]
 Prices = Mapping[Literal["input", "cached", "output"], float]
 
 
-class Spent(msgspec.Struct, frozen=True, kw_only=True):
-    """What one role was asked and gave; completions that were kept from before are not in it."""
+class Spent(Usage, frozen=True, kw_only=True):
+    """What one role was asked and gave, as servers counted; completions that were kept from before are not in it."""
 
     requests: int = 0
-    prompt_tokens: int = 0
-    """As the servers counted."""
-    cached_tokens: int = 0
-    """Tokens of the prompts that the servers had computed before."""
-    completion_tokens: int = 0
 
-    def plus(self, usage: Usage) -> Spent:
-        """One request more."""
-        return Spent(
-            requests=self.requests + 1,
-            prompt_tokens=self.prompt_tokens + usage.prompt_tokens,
-            cached_tokens=self.cached_tokens + usage.cached_tokens,
-            completion_tokens=self.completion_tokens + usage.completion_tokens,
-        )
-
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
+    @classmethod
+    def of(cls, usage: Usage) -> Self:
+        """One request."""
+        return cls(requests=1, **msgspec.structs.asdict(usage))
 
     def money(self, prices: Prices) -> float | None:
         """What it costs; None without prices."""
