@@ -16,6 +16,7 @@ from longhop.publish.folder import TABLES, write_dataset
 from longhop.publish.report import write_report
 from longhop.publish.upload import push
 from longhop.run_tables import RunTables
+from longhop.storage import CURRENT
 
 if TYPE_CHECKING:
     import datasets
@@ -67,7 +68,7 @@ class Run(RunTables):
         if prompts.hashes != manifest.prompts:
             raise StorageError(f"{self.folder.url}: prompts have changed since this run was built; build again")
         with self.folder.claim("dataset", manifest.fingerprints["dataset"], of):
-            write_dataset(self, manifest, prompts, finished, of)
+            write_dataset(self, prompts, finished, of)
         self.report()
         return self.folder.url_of("dataset")
 
@@ -112,7 +113,7 @@ class Run(RunTables):
 
     def _check_whole_dataset(self) -> None:
         """Refuse a dataset folder that was being written when a build ended, or that lost a file since."""
-        current = self.folder.read_json("published/current.json")
+        current = self.folder.read_json(CURRENT)
         sizes = self.folder.sizes("dataset")
         if not isinstance(current, dict) or not sizes:
             raise PublishError(f"{self.folder.url}: {_NO_DATASET}")

@@ -32,7 +32,7 @@ from longhop.records import (
     schema_of,
 )
 from longhop.spending import Spending, together
-from longhop.storage import PUBLISHED, PartCounts, RunFolder
+from longhop.storage import CURRENT, PUBLISHED, PartCounts, RunFolder
 
 __all__ = ["RunTables", "StageState"]
 
@@ -129,7 +129,7 @@ class RunTables:
 
     def lacking(self) -> list[str]:
         """What the dataset that stands lacks of what was asked for: parts, examples; a sentence each."""
-        current = self.folder.read_json("published/current.json") or {}
+        current = self.folder.read_json(CURRENT) or {}
         said = list(current.get("lacking", ()))
         if current and not self.built("dataset"):
             said.append("it was made before the recipe or the plan changed; build again to have it as they are now")
@@ -163,7 +163,7 @@ class RunTables:
                 rejected = self.rejections_of(stage, part)
                 rejections.update(rejection.reason for rejection in rejected)
                 rows = self._state("examples").rows - len(rejected)
-                if (current := self.folder.read_json("published/current.json") or {}).get("missing"):
+                if (current := self.folder.read_json(CURRENT) or {}).get("missing"):
                     rows = current["examples"]  # parts may have been finished since
         for part in built if stage != "dataset" else []:
             found = self._counts_of(stage, part)
@@ -223,7 +223,7 @@ class RunTables:
         parts = self.parts(stage)
         if stage == "dataset":
             examples = self.parts("examples")
-            current = self.folder.read_json("published/current.json") or {}
+            current = self.folder.read_json(CURRENT) or {}
             mine = (self.manifest.fingerprints["dataset"], examples)
             return [examples or 0] if (current.get("fingerprint"), current.get("parts")) == mine else []
         built = self.folder.parts(stage, self.manifest.fingerprints[stage])

@@ -36,12 +36,14 @@ from longhop.footers import footer_name, packed
 from longhop.records import Context, Document, Record, Rejection, from_table, schema_of, to_table
 from longhop.spending import Spending, Spent
 
-__all__ = ["PUBLISHED", "PartCounts", "RunFolder"]
+__all__ = ["CURRENT", "PUBLISHED", "PartCounts", "RunFolder"]
 
 R = TypeVar("R", bound=Record)
 
 PUBLISHED = "published"
 """Where the rejections of the dataset lie, which is no stage with tables."""
+CURRENT = f"{PUBLISHED}/current.json"
+"""Says which dataset stands, of which parts, and what it lacks."""
 _ROWS = 4096
 _LONG_ROWS = 32  # documents and contexts: a reader of one row should read little more than it
 _GROUP_CHARS = 16 * 1024**2

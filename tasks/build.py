@@ -17,6 +17,7 @@ from longhop.publish.report import NAME as REPORT
 from longhop.publish.report import write_report
 from longhop.recipe import Recipe
 from longhop.run import Run
+from longhop.storage import CURRENT
 
 from .base import PartTask, RunTask, forget_manifests, log, manifest_of, planned_contexts
 from .contexts import ContextPlans, Contexts
@@ -120,7 +121,7 @@ class Build(RunTask):
                 for later in (*_ASKING[at:], *after):
                     self.folder.remove_part(later.stage, manifest.fingerprints[later.stage], part)
         if count:
-            self.folder.remove("published/current.json")
+            self.folder.remove(CURRENT)
         log.info("%s refused items are asked again", f"{count:,}")
 
     def _begin(self, recipe: Recipe) -> Manifest:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from longhop.publish.folder import CURRENT, write_dataset
+from longhop.publish.folder import write_dataset
 from longhop.records import Rejection
-from longhop.run import Run
-from longhop.storage import PUBLISHED
+from longhop.run_tables import RunTables
+from longhop.storage import CURRENT, PUBLISHED
 
 from .base import PartTask
 from .examples import Examples
@@ -51,5 +51,4 @@ class Dataset(PartTask):
         """Write the folder beside its place and swap it in."""
         with self.building() as work:
             if work is not None:
-                run = Run(self.folder, work.manifest)
-                write_dataset(run, work.manifest, work.prompts, range(self.part), self.part)
+                write_dataset(RunTables(self.folder, work.manifest), work.prompts, range(self.part), self.part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import luigi
 
 from longhop.run import Run
+from longhop.storage import PUBLISHED
 
 from .base import PartTask, RunTask, log, manifest_of
 from .dataset import Dataset
@@ -27,7 +28,7 @@ class Push(RunTask):
     def marker(self) -> str:
         """Says that this dataset was uploaded there, to this branch."""
         where = "@".join(name.replace("/", "--") for name in (self.repo, self.revision) if name)
-        return f"published/{self.fingerprint}/pushed-{self.part:05}-{where}.json"
+        return f"{PUBLISHED}/{self.fingerprint}/pushed-{self.part:05}-{where}.json"
 
     def complete(self) -> bool:
         """Whether this dataset was uploaded there."""

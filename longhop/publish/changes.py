@@ -69,20 +69,22 @@ def inventory(folder: Path) -> dict[str, Path]:
 
 def sum_of(path: Path) -> FileSum:
     """Read a file once for both of its sums."""
-    size = path.stat().st_size
-    sha256 = hashlib.sha256()
-    blob = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            sha256.update(block)
-            blob.update(block)
-    return FileSum(size=size, sha256=sha256.hexdigest(), blob=blob.hexdigest())
+        return _summed(iter(lambda: file.read(_BLOCK), b""), path.stat().st_size)
 
 
 def sum_of_bytes(data: bytes) -> FileSum:
     """The sums of a content."""
-    blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)
-    return FileSum(size=len(data), sha256=hashlib.sha256(data).hexdigest(), blob=blob.hexdigest())
+    return _summed([data], len(data))
+
+
+def _summed(blocks: Iterable[bytes], size: int) -> FileSum:
+    sha256 = hashlib.sha256()
+    blob = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    for block in blocks:
+        sha256.update(block)
+        blob.update(block)
+    return FileSum(size=size, sha256=sha256.hexdigest(), blob=blob.hexdigest())
 
 
 def listing(files: Mapping[str, FileSum]) -> bytes:

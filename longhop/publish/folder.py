@@ -1,6 +1,6 @@
 """The dataset folder of a run: tables, pictures, card, recipe and prompts, written beside its place and swapped in.
 
-    >>> write_dataset(run, manifest, prompts, parts=[0, 1, 3], of=4).missing
+    >>> write_dataset(run, prompts, parts=[0, 1, 3], of=4).missing
     (2,)
 
 It is made of all parts of the run, or of those that are finished. `published/current.json` says which dataset stands:
@@ -14,7 +14,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -22,7 +22,6 @@ import yaml
 
 from longhop.fingerprints import STAGES
 from longhop.folders import explained
-from longhop.manifest import Manifest
 from longhop.prompting import Prompts
 from longhop.publish.card import CardFacts, render_card
 from longhop.publish.choice import COLUMNS, choose_examples, shortfall
@@ -32,26 +31,22 @@ from longhop.publish.portable import portable
 from longhop.publish.report import NAME as REPORT
 from longhop.publish.report import write_card_pictures
 from longhop.records import Plan, Rejection
-from longhop.storage import PUBLISHED, RunFolder
+from longhop.run_tables import RunTables
+from longhop.storage import CURRENT, PUBLISHED
 
-if TYPE_CHECKING:
-    from longhop.run_tables import RunTables
+__all__ = ["TABLES", "lacking", "write_dataset"]
 
-__all__ = ["CURRENT", "TABLES", "lacking", "write_dataset"]
-
-CURRENT = f"{PUBLISHED}/current.json"
 TABLES = PartTables._fields
 """Stages whose tables a dataset is made of."""
 _DOCUMENT = ["document_id", "kind", "license", "n_tokens", "year", "language"]
 log = logging.getLogger("longhop")
 
 
-def write_dataset(run: RunTables, manifest: Manifest, prompts: Prompts, parts: Sequence[int], of: int) -> Written:
+def write_dataset(run: RunTables, prompts: Prompts, parts: Sequence[int], of: int) -> Written:
     """Write the dataset folder of a run and swap it in.
 
     Args:
         run: The run.
-        manifest: Its manifest, by which the parts were built.
         prompts: The recipe's prompts.
         parts: Numbers of the parts that it is made of, in order; all their tables are there.
         of: How many parts the run has.
@@ -60,13 +55,13 @@ def write_dataset(run: RunTables, manifest: Manifest, prompts: Prompts, parts: S
         StorageError: A table is missing or damaged, or the folder is full or not writable; what stood there before
             stands there still.
     """
-    folder, fingerprint = run.folder, manifest.fingerprints["dataset"]
+    folder, fingerprint = run.folder, run.manifest.fingerprints["dataset"]
     with folder.scratch("dataset") as scratch:
         target = scratch / "dataset"
         # A local one is written beside its place, a remote one on this machine's own disk.
         with explained(folder.url_of("dataset") if folder.is_local else str(target)):
             target.mkdir()
-            written, rejections = _Folder(run, manifest, prompts, parts, of).write(target)
+            written, rejections = _Folder(run, prompts, parts, of).write(target)
         # While the folders are swapped, no dataset is the current one, and no report speaks of it.
         folder.remove(CURRENT)
         folder.remove(REPORT)
@@ -107,11 +102,10 @@ def lacking(written: Written) -> list[str]:
 class _Folder:
     """A dataset folder while it is written."""
 
-    def __init__(self, run: RunTables, manifest: Manifest, prompts: Prompts, parts: Sequence[int], of: int) -> None:
+    def __init__(self, run: RunTables, prompts: Prompts, parts: Sequence[int], of: int) -> None:
         self._run = run
-        self._folder: RunFolder = run.folder
-        self._manifest = manifest
-        self._recipe = manifest.loaded_recipe()
+        self._folder, self._manifest = run.folder, run.manifest
+        self._recipe = run.recipe
         self._prompts = prompts
         self._parts = parts
         self._missing = tuple(sorted(set(range(of)) - set(parts)))
@@ -169,8 +163,7 @@ class _Folder:
         return written, chosen.rejections
 
     def _table(self, stage: str, part: int, columns: list[str] | None = None) -> pa.Table:
-        name = self._folder.part_name(stage, self._manifest.fingerprints[stage], part)
-        return self._folder.read_table(name, columns)
+        return self._folder.read_table(self._run.part_name(stage, part), columns)
 
     def _documents(self) -> Iterator[dict[str, Any]]:
         """Documents that take part: no duplicates."""
