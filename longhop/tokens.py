@@ -30,8 +30,9 @@ import numpy as np
 import tokenizers
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
+from longhop.batches import batches
 from longhop.errors import TokenizerError
-from longhop.word_counts import WordCounts, batches
+from longhop.word_counts import WordCounts
 
 __all__ = ["HubTokenizer", "Tokenizer", "WordTokenizer", "load_tokenizer"]
 
@@ -163,7 +164,7 @@ class HubTokenizer:
     def count_batch(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text."""
         count = self._words.count if self._words is not None else self._encode
-        return [counted for batch in batches(texts, BATCH_CHARS) for counted in count(batch)]
+        return [counted for batch in batches(texts, BATCH_CHARS, len) for counted in count(batch)]
 
     def may_cut_before(self, char: str) -> bool:
         """Whether counts add up at a seam before `char`, as tried when it is first asked for."""
@@ -180,7 +181,7 @@ class HubTokenizer:
             counts = iter(self.count_batch(segments))
             return [list(accumulate(islice(counts, len(own)))) for own in offsets]
         found: list[list[int]] = []
-        for batch in batches(texts, BATCH_CHARS):
+        for batch in batches(texts, BATCH_CHARS, len):
             encodings = self._tokenizer.encode_batch(batch, add_special_tokens=False)
             for text, encoding in zip(batch, encodings, strict=True):
                 found.append(_before(encoding, offsets[len(found)], len(text)))

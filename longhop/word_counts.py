@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, filterfalse, product
 from string import ascii_letters
 from typing import Any
@@ -34,7 +34,9 @@ from typing import Any
 import numpy as np
 import tokenizers
 
-__all__ = ["WordCounts", "batches"]
+from longhop.batches import batches
+
+__all__ = ["WordCounts"]
 
 _STRETCH = (
     r"(?: *+[^A-Za-z ]++(?<![!-~]))*+"  # signs and blanks, of which the last cannot be seen
@@ -133,27 +135,13 @@ class WordCounts:
 
     def _lengths_joined(self, words: list[str]) -> Iterator[int]:
         """Tokens of words that stay words when they are put together: they are tokenised many at a time."""
-        groups = list(batches(words, _JOINED_CHARS))
+        groups = list(batches(words, _JOINED_CHARS, len))
         texts = ["".join(group) for group in groups]
         encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False) if texts else []
         for group, encoding in zip(groups, encodings, strict=True):
             token_ends = np.cumsum(self._bytes[encoding.ids])
             word_ends = np.cumsum(list(map(len, group)))
             yield from np.diff(np.searchsorted(token_ends, word_ends, side="right"), prepend=0).tolist()
-
-
-def batches(texts: Iterable[str], chars: int) -> Iterator[list[str]]:
-    """Texts in their order, together until they have so many characters."""
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= chars:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _adds_up(tokenizer: tokenizers.Tokenizer, added: Collection[tokenizers.AddedToken]) -> bool:

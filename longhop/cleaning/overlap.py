@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from longhop.batches import batches
 from longhop.cleaning.boilerplate import BOILERPLATE
 from longhop.cleaning.word_runs import RUN, runs_of, words_of
 from longhop.sources.text import one_line
@@ -96,7 +97,7 @@ class ExcludedText:
         files: list[str] = []
         sizes: list[int] = []
         pending: list[tuple[_Hashes, _Owners]] = []
-        for batch in _batches(texts):
+        for batch in batches(_distinct(texts), BATCH_CHARS, lambda named: len(named[1])):
             new, own, counts = _kept_runs([text for _, text in batch], sampled=share > 0)
             pending.append((new, own + np.uint32(len(sizes))))
             files += [file for file, _ in batch]
@@ -157,22 +158,13 @@ class ExcludedText:
         return Overlap(files[int(texts[best])], words.said(lowered, place), float(shares[best]))
 
 
-def _batches(texts: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    """Texts, each once, about a million characters at a time: many rows of a benchmark ask about one context."""
+def _distinct(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Texts, each once: many rows of a benchmark ask about one context."""
     seen: set[int] = set()
-    batch: list[tuple[str, str]] = []
-    chars = 0
     for file, text in texts:
-        if (name := hash(text)) in seen:
-            continue
-        seen.add(name)
-        batch.append((file, text))
-        chars += len(text)
-        if chars >= BATCH_CHARS:
-            yield batch
-            batch, chars = [], 0
-    if batch:
-        yield batch
+        if (name := hash(text)) not in seen:
+            seen.add(name)
+            yield file, text
 
 
 def _merged(hashes: _Hashes, owners: _Owners, pending: list[tuple[_Hashes, _Owners]]) -> tuple[_Hashes, _Owners]:

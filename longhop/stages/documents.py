@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+from longhop.batches import batches
 from longhop.cleaning.language import other_language
 from longhop.cleaning.near_duplicates import signature
 from longhop.cleaning.overlap import ExcludedText
@@ -51,7 +52,7 @@ def clean(
     # Tokenisers work without Python's lock: while a thread counts a batch, the next is read and the last finished.
     with ThreadPoolExecutor(1, thread_name_prefix="counting") as thread:
         last: tuple[list[_Draft | Rejection], Future[list[list[int]]]] | None = None
-        for batch in _batches(entries):
+        for batch in batches(entries, BATCH_CHARS, _chars):
             drafts = [entry for entry in batch if isinstance(entry, _Draft)]
             counted = thread.submit(_counted, drafts, tokenizer)
             if last is not None:
@@ -61,25 +62,16 @@ def clean(
             yield from _finished(last[0], last[1].result(), config, tokenizer, neutralizer)
 
 
-def _batches(entries: Iterable[_Draft | Rejection]) -> Iterator[list[_Draft | Rejection]]:
-    batch: list[_Draft | Rejection] = []
-    size = 0
-    for entry in entries:
-        batch.append(entry)
-        size += len(entry.text) if isinstance(entry, _Draft) else 0
-        if size >= BATCH_CHARS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
 class _Draft(NamedTuple):
     """A document that is clean and not yet counted."""
 
     raw: RawDocument
     text: str
     places: list[tuple[int, str]]
+
+
+def _chars(entry: _Draft | Rejection) -> int:
+    return len(entry.text) if isinstance(entry, _Draft) else 0
 
 
 def _draft(
