@@ -3,10 +3,10 @@
     python -m benchmarks.tables
     python -m benchmarks.tables --documents 20000 --wanted 1000 --chars 20000 60000 200000
 
-A thousand documents stand anywhere among many, so that nearly each lies in another row group. They are read as the
-contexts task reads them; the file system counts the bytes that are asked of it, footers included. Needed is what a
-table of just those documents, with the columns that contexts are rendered from, takes on disk. Texts are pieces of the
-running Python's own sources, with lengths that are log-normal around each of the means that are given.
+A thousand documents stand anywhere among many. They are read as the contexts task reads them; the file system counts
+the bytes that are asked of it, whatever tells where the documents lie included. Needed is what a table of just those
+documents, with the columns that contexts are rendered from, takes on disk. Texts are pieces of the running Python's own
+sources, with lengths that are log-normal around each of the means that are given.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileOpener, LocalFileSystem
 
-from longhop.records import Cut, Document, Plan, Term, make_id, schema_of
+from longhop.records import ContextPlan, Cut, Document, Piece, Plan, Term, make_id, schema_of
 from longhop.stages.rendering import DocumentText
 from longhop.storage import RunFolder
-from longhop.tasks.contexts import document_reader
+from longhop.tasks.contexts import document_texts
 
 PART_DOCUMENTS, PART_CHARS = 200, 32_000_000
 SPREAD = 0.8
@@ -110,6 +110,13 @@ def write(folder: RunFolder, rows: Iterator[Document]) -> list[str]:
     return [plan.document_id for plan in plans]
 
 
+def contexts(ids: list[str]) -> Iterator[ContextPlan]:
+    """Contexts of ten documents each."""
+    for first in range(0, len(ids), 10):
+        pieces = [Piece(document_id=name, start=0, end=1, n_tokens=1) for name in ids[first : first + 10]]
+        yield ContextPlan(context_id=str(first), split="train", target_tokens=8192, part=0, pieces=pieces)
+
+
 def measure(count: int, wanted: int, chars: int) -> None:
     """Write, read, print."""
     rng = random.Random(1)
@@ -119,9 +126,12 @@ def measure(count: int, wanted: int, chars: int) -> None:
         manifest: Any = SimpleNamespace(steps=[SimpleNamespace(growth=1)])
         work: Any = SimpleNamespace(folder=folder, manifest=manifest, before=lambda _: "f")
         counted.clear()
-        read = document_reader(work)
+        texts = document_texts(work)
         planned = sum(counted.values())
-        rows = [read(one) for one in rng.sample(ids, wanted)]
+        chosen = rng.sample(ids, wanted)
+        for _ in texts.ahead(contexts(chosen)):
+            pass
+        rows = [texts.read(one) for one in chosen]
         total = sum(counted.values()) - planned
         alone = Path(name) / "alone.parquet"
         schema = pa.schema([field for field in schema_of(Document) if field.name in DocumentText.__struct_fields__])

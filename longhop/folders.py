@@ -18,7 +18,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from longhop.errors import StorageError, UnreachableError
-from longhop.footers import footer_name, unpacked
 
 __all__ = ["Folder", "cache_folder", "explained", "is_gone", "me"]
 
@@ -103,25 +102,26 @@ class Folder:
                 return file.read(columns=chosen, use_threads=False)
             return file.read_row_groups(list(row_groups), columns=chosen, use_threads=False)
 
-    def read_groups_of(self, names: Callable[[int], str], columns: Sequence[str]) -> Callable[[int, int], pa.Table]:
-        """Gives a row group of one of many tables, and reads little more than that.
-
-        Where each lies is read once, as long as the reader that is given back lives, from the packed footer
-        beside the table (`longhop.footers`), else from the table.
+    def read_ranges(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes]:
+        """Bytes of files of the run, side by side where the storage can.
 
         Args:
-            names: Name of a table by its number.
-            columns: Those that are read.
+            ranges: Name of a file, its first byte, and the one behind the last.
+
+        Raises:
+            StorageError: A file is missing, may not be read, or is shorter.
         """
-        known: dict[int, pq.FileMetaData] = {}
-
-        def read(number: int, group: int) -> pa.Table:
-            name = names(number)
-            with self._open(name, known.get(number) or unpacked(self.read_bytes(footer_name(name)))) as file:
-                known[number] = file.metadata
-                return file.read_row_group(group, columns=list(columns), use_threads=False)
-
-        return read
+        names = [name for name, _, _ in ranges]
+        data: list[Any] = self._fs.cat_ranges(
+            [self.path_of(name) for name in names], [first for _, first, _ in ranges], [end for *_, end in ranges]
+        )
+        for found, (name, first, end) in zip(data, ranges, strict=True):
+            with self._readable(name):
+                if isinstance(found, BaseException):
+                    raise found
+                if len(found) != end - first:
+                    raise OSError(f"it has {len(found)} of the bytes {first} to {end}")
+        return data
 
     def read_matching(self, name: str, key: str, wanted: Collection[str], columns: Sequence[str]) -> Iterator[pa.Table]:
         """Rows of a table whose `key` is one of `wanted`, by row group; texts of other groups are not read."""
@@ -142,17 +142,23 @@ class Folder:
             pass
 
     @contextlib.contextmanager
-    def _open(
-        self, name: str, known: pq.FileMetaData | None = None, remedy: str | None = None
-    ) -> Iterator[pq.ParquetFile]:
-        # Nothing is read ahead, but what lies side by side is read together: tables are read by columns and row groups.
+    def _open(self, name: str, remedy: str | None = None) -> Iterator[pq.ParquetFile]:
+        # What lies side by side is read together: tables are read by columns and row groups.
+        with self._stream(name, remedy) as stream, pq.ParquetFile(stream, pre_buffer=True) as file:
+            yield file
+
+    @contextlib.contextmanager
+    def _stream(self, name: str, remedy: str | None = None) -> Iterator[Any]:
+        """A file that is open for reading, of which nothing is read ahead."""
         unbuffered = {} if self.is_local else {"cache_type": "none"}
+        with self._readable(name, remedy), self._fs.open(self.path_of(name), "rb", **unbuffered) as stream:
+            yield stream
+
+    @contextlib.contextmanager
+    def _readable(self, name: str, remedy: str | None = None) -> Iterator[None]:
+        """Says of what goes wrong with a table which it is, and what to do."""
         try:
-            with (
-                self._fs.open(self.path_of(name), "rb", **unbuffered) as stream,
-                pq.ParquetFile(stream, metadata=known, pre_buffer=True) as file,
-            ):
-                yield file
+            yield
         except FileNotFoundError as error:
             raise StorageError(f"{self.url_of(name)}: is missing; {remedy or 'build again to make it'}") from error
         except PermissionError as error:

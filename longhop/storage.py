@@ -3,7 +3,7 @@
     <out>/<stage>/<fingerprint>/part-00000.parquet
     <out>/<stage>/<fingerprint>/rejections-00000.parquet
     <out>/<stage>/<fingerprint>/part-00000.json          counts, seconds, tokens
-    <out>/documents/<fingerprint>/part-00000.footer      where the row groups lie, once more and small
+    <out>/documents/<fingerprint>/pages-00000.parquet    where in the table each document's text lies (`longhop.pages`)
 
     >>> folder = RunFolder("runs/sample")
     >>> folder.write_part("traces", fingerprint, 0, sample_traces(…), Trace)
@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 from longhop.claims import Claim, Running, claimed, running
 from longhop.errors import StorageError
 from longhop.folders import WORK, Folder, cache_folder, explained
-from longhop.footers import footer_name, packed
+from longhop.pages import WRITING, pages_of
 from longhop.records import Context, Document, Record, Rejection, from_table, schema_of, to_table
 from longhop.spending import Spending, Spent
 
@@ -45,9 +45,8 @@ PUBLISHED = "published"
 CURRENT = f"{PUBLISHED}/current.json"
 """Says which dataset stands, of which parts, and what it lacks."""
 _ROWS = 4096
-_LONG_ROWS = 32  # documents and contexts: a reader of one row should read little more than it
+_LONG_ROWS = 32  # documents and contexts: whoever reads one group should have it in memory easily
 _GROUP_CHARS = 16 * 1024**2
-_DOCUMENT_CHARS = 16 * 1024  # smaller groups make writing slower and compress worse, larger ones are read in vain
 
 
 class PartCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +120,7 @@ class RunFolder(Folder):
         rows = tokens = accepted = 0
         name = self.part_name(stage, fingerprint, part)
         with self._temporary(name) as temporary:
-            with self._writer(temporary, name, schema_of(record)) as write:
+            with self._writer(temporary, name, record) as write:
                 for group in _groups(items, record, rejections):
                     rows += len(group)
                     tokens += sum(getattr(row, "n_tokens", 0) for row in group)
@@ -130,7 +129,8 @@ class RunFolder(Folder):
                 if not rows:
                     write(to_table([], record))
             if record is Document:
-                self.write_bytes(footer_name(name), packed(temporary))
+                with temporary.open("rb") as file:
+                    self.write_table(self.part_name(stage, fingerprint, part, "pages"), pages_of(file))
             self.write_rejections(stage, fingerprint, part, rejections)
             counts = PartCounts(
                 rows=rows,
@@ -145,19 +145,17 @@ class RunFolder(Folder):
         return counts
 
     @contextlib.contextmanager
-    def _writer(self, temporary: Path, name: str, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    def _writer(self, temporary: Path, name: str, record: type[Record]) -> Iterator[Callable[[pa.Table], None]]:
         """Writes row groups. Only what goes wrong with the file is said of the file: rows are made meanwhile."""
         where = self.url_of(name)
-        with explained(where):
+        how: dict[str, Any] = {"compression": "zstd"}
+        if record is Document:
+            how = {**WRITING, "write_statistics": False}  # documents are found by `plan`
+        elif record is Context:
             # Statistics of long texts, and dictionaries of what is hardly ever twice in a small group, are weight only.
-            small = "text" in schema.names
-            writer = pq.ParquetWriter(
-                temporary,
-                schema,
-                compression="zstd",
-                use_dictionary=not small,
-                write_statistics=[f"{what}_id" for what in ("document", "context") if small] or True,
-            )
+            how |= {"use_dictionary": False, "write_statistics": ["context_id"]}
+        with explained(where):
+            writer = pq.ParquetWriter(temporary, schema_of(record), **how)
 
         def write(group: pa.Table) -> None:
             with explained(where):
@@ -191,9 +189,21 @@ class RunFolder(Folder):
         """Number and some columns of each row group of a part."""
         with self._open(self.part_name(stage, fingerprint, part)) as file:
             rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-            table = file.read(columns=list(columns), use_threads=False)  # in one go: groups are many and small
+            table = file.read(columns=list(columns), use_threads=False)
         for group, (start, count) in enumerate(zip(accumulate(rows, initial=0), rows, strict=False)):
             yield group, table.slice(start, count)
+
+    def read_pages(self, fingerprint: str, part: int) -> pa.Table:
+        """Where the texts of a part of the documents lie, as `longhop.pages.pages_of` tells it.
+
+        Raises:
+            StorageError: The part's table is missing or damaged.
+        """
+        with contextlib.suppress(StorageError):
+            return self.read_table(self.part_name("documents", fingerprint, part, "pages"))
+        # It says no more than the table itself.
+        with self._stream(self.part_name("documents", fingerprint, part)) as file:
+            return pages_of(file)
 
     def read_rejections(self, stage: str, fingerprint: str, part: int) -> list[Rejection]:
         """Rejections of a part.
@@ -235,7 +245,7 @@ class RunFolder(Folder):
 
     def remove_part(self, stage: str, fingerprint: str, part: int) -> None:
         """Remove a part, so that it is built again; its table goes first, since only what has one is complete."""
-        for what, ending in (("part", "parquet"), ("part", "footer"), ("part", "json"), ("rejections", "parquet")):
+        for what, ending in (("part", "parquet"), ("pages", "parquet"), ("part", "json"), ("rejections", "parquet")):
             self.remove(self.part_name(stage, fingerprint, part, what, ending))
 
     def parts(self, stage: str, fingerprint: str) -> list[int]:
@@ -264,7 +274,6 @@ class RunFolder(Folder):
 def _groups(items: Iterable[Record], record: type[Record], rejections: list[Rejection]) -> Iterator[list[Record]]:
     """Rows in groups that are neither long nor large; rejections go to their list."""
     most = _LONG_ROWS if record in (Document, Context) else _ROWS
-    most_chars = _DOCUMENT_CHARS if record is Document else _GROUP_CHARS
     group: list[Record] = []
     chars = 0
     for item in items:
@@ -272,7 +281,7 @@ def _groups(items: Iterable[Record], record: type[Record], rejections: list[Reje
             rejections.append(item)
             continue
         size = sum(len(value) for name in item.__struct_fields__ if isinstance(value := getattr(item, name), str))
-        if group and (len(group) >= most or chars + size > most_chars):
+        if group and (len(group) >= most or chars + size > _GROUP_CHARS):
             yield group
             group, chars = [], 0
         group.append(item)

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from longhop.errors import CorpusError, StorageError
+from longhop.errors import CorpusError
 from longhop.planning.planned import COLUMNS, Keys, PlannedDocument, keys_of, planned_documents
 from longhop.planning.shortfalls import kinds_missed, shortfall
-from longhop.records import Context, ContextPlan, Plan, Record, from_table
+from longhop.records import Context, ContextPlan, Plan, Record
 from longhop.stages.contexts import contexts_wanted, plan_contexts, render_contexts
-from longhop.stages.rendering import DocumentText
+from longhop.stages.rendering import SHORT_CHARS
+from longhop.texts import DocumentTexts
 
 from .base import PartTask, log, planned_contexts
 from .building import Building
 from .documents import DocumentPlan, Documents
 
-_SAMPLED_GROUPS = 8  # groups of rows whose texts show how well counts add up
+_SAMPLED = 100  # documents whose texts show how well counts add up
 _ROWS_AT_ONCE = 1_000  # of documents without text; some 10 KB each
-_CACHED_CHARS = 128 * 1024**2  # documents kept while a part is rendered; books stand in several contexts of it
 
 
 class ContextPlans(PartTask):
@@ -77,14 +77,7 @@ class ContextPlans(PartTask):
             for part in range(parts):
                 if (counts := self.folder.read_counts(stage, work.before(stage), part)) is not None:
                     left_out.update(counts.rejections)
-        groups = sorted({(part, group) for part, group, _ in places})
-        sample = [
-            str(text)
-            for part, group in groups[:: 1 + len(groups) // _SAMPLED_GROUPS]
-            for text in self.folder.read_table(
-                self.folder.part_name("documents", work.before("documents"), part), ["text"], [group]
-            )["text"].to_pylist()
-        ]
+        sample = self._sample(work, rows, {document_id: part for part, _, document_id in places})
         splits = recipe.documents.splits
         plans = plan_contexts(
             rows, config, splits, work.tokenizer, recipe.seed, earlier, sample=sample, left_out=left_out
@@ -113,6 +106,12 @@ class ContextPlans(PartTask):
         if tables:
             yield pa.concat_tables(tables), groups
 
+    def _sample(self, work: Building, rows: Sequence[PlannedDocument], parts: Mapping[str, int]) -> list[str]:
+        """Short texts from all over the corpus, which show how well counts add up."""
+        short = [row.document_id for row in rows if row.n_chars <= SHORT_CHARS]
+        documents = DocumentTexts(self.folder, work.before("documents"), parts)
+        return [documents.read(name).text for name in short[:: 1 + len(short) // _SAMPLED]]
+
     def _names(self, fingerprint: str, parts: Iterable[int]) -> Keys:
         """What the documents of all parts are called, sorted."""
         files = (self.folder.part_name("documents", fingerprint, part) for part in parts)
@@ -135,44 +134,16 @@ class Contexts(PartTask):
         plans = planned_contexts(self.out, work.before("context_plan"), len(work.manifest.steps))
         mine = [plan for plan in plans if plan.part == self.part]
         work.progress.expected = len(mine)
-        return render_contexts(mine, document_reader(work), work.tokenizer, work.recipe.contexts.room)
+        documents = document_texts(work)
+        return render_contexts(documents.ahead(mine), documents.read, work.tokenizer, work.recipe.contexts.room)
 
 
-def document_reader(work: Building) -> Callable[[str], DocumentText]:
-    """Gives a document by its id, out of the row group that the plan names."""
-    folder = work.folder
-    growth = work.manifest.steps[-1].growth
-    places = {
-        plan.document_id: plan
-        for number in range(growth)
-        for plan in folder.read_part("plan", work.before("plan"), number, Plan)
+def document_texts(work: Building) -> DocumentTexts:
+    """The documents of the run that take part, to be read."""
+    parts = {
+        plan.document_id: plan.part
+        for number in range(work.manifest.steps[-1].growth)
+        for plan in work.folder.read_part("plan", work.before("plan"), number, Plan)
         if plan.duplicate_of is None
     }
-    documents = work.before("documents")
-    groups = folder.read_groups_of(
-        lambda part: folder.part_name("documents", documents, part), DocumentText.__struct_fields__
-    )
-    kept: dict[str, DocumentText] = {}
-    chars = 0
-
-    def read(document_id: str) -> DocumentText:
-        nonlocal chars
-        if document_id not in kept:
-            place = places[document_id]
-            rows = from_table(groups(place.part, place.row_group), DocumentText)
-            chars += sum(row.n_chars for row in rows)
-            while kept and chars > _CACHED_CHARS:
-                chars -= kept.pop(next(iter(kept))).n_chars
-            for row in reversed(rows):  # of equal documents the first
-                if row.document_id in kept:
-                    chars -= row.n_chars
-                kept[row.document_id] = row
-            if document_id not in kept:
-                raise StorageError(
-                    f"{folder.url}: document {document_id} is not in part {place.part} of the documents, "
-                    "where the plan has it; its source changed before that part was made again. Restore the source "
-                    "and delete the part, or build into another folder"
-                )
-        return kept[document_id]
-
-    return read
+    return DocumentTexts(work.folder, work.before("documents"), parts)

@@ -45,7 +45,7 @@ from longhop.storage import RunFolder
 
 from .base import PartTask, forget_manifests, planned_contexts
 from .building import Building
-from .contexts import ContextPlans, document_reader
+from .contexts import ContextPlans, document_texts
 from .documents import DocumentPlan, Documents
 from .examples import chosen
 from .questions import written
@@ -229,7 +229,9 @@ class _Context:
         """Its text, out of the part that a build has made, or rendered."""
 
         def render(work: Building) -> Iterable[Record]:
-            return render_contexts([self.plan], document_reader(work), work.tokenizer, work.recipe.contexts.room)
+            documents = document_texts(work)
+            plans = documents.ahead([self.plan])
+            return render_contexts(plans, documents.read, work.tokenizer, work.recipe.contexts.room)
 
         rows = self.rows("contexts", Context, render)
         if not rows:

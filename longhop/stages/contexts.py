@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION", "contexts_wanted", "plan_contexts", "render_contexts"]
 
-VERSION = 3
+VERSION = 4
 """Raise it when the same input gives other rows."""
 
 ATTEMPTS = 160

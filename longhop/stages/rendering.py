@@ -32,7 +32,7 @@ from longhop.records import Context, ContextDocument, ContextPlan, Document, Pie
 if TYPE_CHECKING:
     from longhop.tokens import Tokenizer
 
-__all__ = ["DocumentText", "Laid", "Seams", "lay", "may_cut_before_indents", "probe_seams", "render"]
+__all__ = ["SHORT_CHARS", "DocumentText", "Laid", "Seams", "lay", "may_cut_before_indents", "probe_seams", "render"]
 
 STARTS = (
     *("The house", "it was", "Alice", "Although we", "MARROW", "Beyond them", "“I know,”", '"But it', "'Tis", "_You_"),
@@ -44,7 +44,7 @@ ENDS = ("house.", "day", "said,", "all.”", 'it."', "(him)", "12", "人。", "x
 TAIL = 0.03
 """Share of the texts on either side that are left out of account; what they may have is spared in every context."""
 SHORT_CHARS = 4_000
-"""A text that is longer is not tried."""
+"""A text that is longer is not tried: there are few of them in a context, so that nothing depends on their seams."""
 LONG_CHARS = 500_000
 """Texts above this are counted one a thread."""
 FEWEST_TEXTS, MOST_TEXTS = 30, 1_000
