@@ -10,8 +10,9 @@ as counted in 28 books and 2,500 modules of Python's standard library), filled u
 in five names another. It prints seconds of processor time, peak memory and the exponent of growth.
 
 `stage` makes documents of the files in the folders (by default of the running Python's own sources and packages; read
-again with other words where they are not enough), then contexts of them through the tasks of a build, planned and
-rendered in a process of its own, and counts the texts of those contexts with `tokenizers.encode_batch_fast` in another.
+again with other words where they are not enough), then contexts of them through the tasks of a build, planned in a
+process of its own and rendered part by part with as many as a build with so many workers has, and counts the texts of
+those contexts with `tokenizers.encode_batch_fast`, which uses all processors.
 Without `--tokenizer` a byte-level BPE with Qwen's pattern is trained. Processor time is given beside wall time, since
 machines are shared.
 """
@@ -21,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import multiprocessing
 import os
 import resource
 import subprocess
@@ -142,14 +144,14 @@ def alone(*command: str) -> dict[str, float]:
 
 
 def peak_mb() -> float:
-    """Most memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Most memory that this process or one that it has started has had."""
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
 
 
 def cpu() -> float:
-    """Processor seconds of this process, of all its threads."""
+    """Processor seconds of this process, of all its threads, and of those that it has started and that have ended."""
     used = os.times()
-    return used.user + used.system
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def make_documents(corpus: Path, out: Path, tokenizer: str, lengths: dict[str, int], reuse: int) -> None:
@@ -174,19 +176,27 @@ def make_documents(corpus: Path, out: Path, tokenizer: str, lengths: dict[str, i
     DocumentPlan(str(out), made["plan"], 0).run()
 
 
-def make_contexts(out: str) -> dict[str, float]:
-    """Plan and render the contexts of a run whose documents are there."""
+def make_contexts(out: str, workers: int) -> dict[str, float]:
+    """Plan and render the contexts of a run whose documents are there, part by part, with so many processes."""
     manifest = load(RunFolder(out))
     made = manifest.fingerprints
     wall, began = time.monotonic(), cpu()
     ContextPlans(out, made["context_plan"], 0).run()
-    planning = cpu() - began
+    planning, planning_wall = cpu() - began, time.monotonic() - wall
     plans = planned_contexts(out, made["context_plan"], 1)
-    for part in sorted({plan.part for plan in plans}):
-        Contexts(out, made["contexts"], part).run()
+    parts = [Contexts(out, made["contexts"], part) for part in sorted({plan.part for plan in plans})]
+    if workers == 1:
+        for part in parts:
+            part.run()
+    else:
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            pool.map(Contexts.run, parts, chunksize=1)
+            pool.close()
+            pool.join()
     return {
         "contexts": len(plans),
         "planning": planning,
+        "planning_wall": planning_wall,
         "cpu": cpu() - began,
         "wall": time.monotonic() - wall,
         "peak_mb": peak_mb(),
@@ -218,11 +228,12 @@ def stage(arguments: argparse.Namespace) -> None:
         write_corpus(folders, place / "corpus", int(arguments.megabytes * 1e6))
         tokenizer = str((arguments.tokenizer or train(folders, place)).absolute())
         make_documents(place / "corpus", place / "run", tokenizer, lengths, arguments.reuse)
-        contexts = alone("make", str(place / "run"))
+        contexts = alone("make", str(place / "run"), "--workers", str(arguments.workers))
         counting = alone("count", str(place / "run"))
     print(
         f"{contexts['contexts']:.0f} contexts, {counting['tokens'] / 1e6:.1f}M tokens: {contexts['cpu']:.1f} s of the "
-        f"processor ({contexts['planning']:.1f} s planning), {contexts['wall']:.1f} s, {contexts['peak_mb']:,.0f} MB\n"
+        f"processor ({contexts['planning']:.1f} s planning), {contexts['wall']:.1f} s with {arguments.workers} workers "
+        f"({contexts['planning_wall']:.1f} s planning), {contexts['peak_mb']:,.0f} MB\n"
         f"encode_batch_fast over the same texts: {counting['cpu']:.1f} s of the processor, {counting['wall']:.1f} s\n"
         f"ratio: {contexts['cpu'] / counting['cpu']:.2f} of the processor, {contexts['wall'] / counting['wall']:.2f} "
         f"in wall time; load {os.getloadavg()[0]:.1f}"
@@ -242,11 +253,14 @@ def main() -> None:
     one.add_argument("--tokenizer", type=Path)
     one.add_argument("--lengths", nargs="+", default=["8k=200", "32k=100", "128k=30", "512k=4"])
     one.add_argument("--reuse", type=int, default=1)
+    one.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that render parts")
     once = commands.add_parser("plan-once")  # this and what follows are run by the two above
     once.add_argument("documents", type=int)
     once.add_argument("--length", required=True)
-    for name in ("make", "count"):
-        commands.add_parser(name).add_argument("out")
+    make = commands.add_parser("make")
+    make.add_argument("out")
+    make.add_argument("--workers", type=int, required=True)
+    commands.add_parser("count").add_argument("out")
     arguments = parser.parse_args()
     if arguments.command == "planning":
         planning(arguments)
@@ -255,7 +269,8 @@ def main() -> None:
     elif arguments.command == "plan-once":
         print(json.dumps(plan_once(arguments.documents, parse_tokens(arguments.length))))
     else:
-        print(json.dumps((make_contexts if arguments.command == "make" else count_contexts)(arguments.out)))
+        made = make_contexts(arguments.out, arguments.workers) if arguments.command == "make" else None
+        print(json.dumps(made or count_contexts(arguments.out)))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 import polars as pl
@@ -34,7 +34,15 @@ from longhop.records import (
 from longhop.spending import Spending, together
 from longhop.storage import CURRENT, PUBLISHED, PartCounts, RunFolder
 
-__all__ = ["RunTables", "StageState"]
+__all__ = ["PartSize", "RunTables", "StageState"]
+
+
+class PartSize(NamedTuple):
+    """How large the contexts of a part are."""
+
+    contexts: int
+    tokens: int
+    """Their target lengths, summed."""
 
 
 class StageState(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,9 +60,15 @@ class StageState(msgspec.Struct, frozen=True, kw_only=True):
     """Of questions: how many were accepted."""
     rejections: dict[str, int]
     """Rejections by reason, the most frequent first."""
-    seconds: float
+    took: dict[int, float]
+    """Seconds of each part that is complete."""
     spent: Spending
     """What engines were asked for the parts that are complete, by role."""
+
+    @property
+    def seconds(self) -> float:
+        """Of all parts that are complete."""
+        return sum(self.took.values())
 
 
 class RunTables:
@@ -64,7 +78,7 @@ class RunTables:
         self.folder = folder
         self.manifest = manifest
         self._counts: dict[tuple[str, str, int], PartCounts] = {}
-        self._planned: tuple[str, int, int] | None = None
+        self._planned: tuple[str, int, list[PartSize]] | None = None
 
     @classmethod
     def open(cls, out: str) -> Self:
@@ -154,7 +168,7 @@ class RunTables:
         return [self._state(stage) for stage in STAGES]
 
     def _state(self, stage: str) -> StageState:
-        counts: list[PartCounts] = []
+        counts: dict[int, PartCounts] = {}
         built = self.built(stage)
         rejections: Counter[str] = Counter()
         rows = 0
@@ -168,7 +182,7 @@ class RunTables:
         for part in built if stage != "dataset" else []:
             found = self._counts_of(stage, part)
             if found is not None:
-                counts.append(found)
+                counts[part] = found
                 rejections.update(found.rejections)
         questions = stage == "questions"
         parts = self.parts(stage)
@@ -178,11 +192,11 @@ class RunTables:
             built=len(built),
             parts=parts,
             missing=tuple(sorted(missing)),
-            rows=rows + sum(count.rows for count in counts),
-            accepted=sum(count.accepted or 0 for count in counts) if questions else None,
+            rows=rows + sum(count.rows for count in counts.values()),
+            accepted=sum(count.accepted or 0 for count in counts.values()) if questions else None,
             rejections=dict(rejections.most_common()),
-            seconds=round(sum(count.seconds for count in counts), 1),
-            spent=together(count.spent for count in counts),
+            took={part: count.seconds for part, count in counts.items()},
+            spent=together(count.spent for count in counts.values()),
         )
 
     def _counts_of(self, stage: str, part: int) -> PartCounts | None:
@@ -205,18 +219,25 @@ class RunTables:
         }
         if stage in known:
             return known[stage]
-        fingerprint = manifest.fingerprints["context_plan"]
-        steps = len(manifest.steps)
+        sizes = self.sizes()
+        return None if sizes is None else 1 if stage == "dataset" else len(sizes)
+
+    def sizes(self) -> list[PartSize] | None:
+        """How large the contexts of each part are; None as long as the plan does not say."""
+        fingerprint, steps = self.manifest.fingerprints["context_plan"], len(self.manifest.steps)
         if self._planned is None or self._planned[:2] != (fingerprint, steps):
             if self.folder.parts("context_plan", fingerprint) != list(range(steps)):
                 return None
-            tables = (
-                self.folder.read_table(self.folder.part_name("context_plan", fingerprint, step), ["part"])
-                for step in range(steps)
-            )
-            last = max((part for table in tables for part in table["part"].to_pylist()), default=-1)
-            self._planned = (fingerprint, steps, 1 + last)
-        return 1 if stage == "dataset" else self._planned[2]
+            contexts: Counter[int] = Counter()
+            tokens: Counter[int] = Counter()
+            for step in range(steps):
+                name = self.folder.part_name("context_plan", fingerprint, step)
+                for row in self.folder.read_table(name, ["part", "target_tokens"]).to_pylist():
+                    contexts[row["part"]] += 1
+                    tokens[row["part"]] += row["target_tokens"]
+            last = max(contexts, default=-1)
+            self._planned = (fingerprint, steps, [PartSize(contexts[n], tokens[n]) for n in range(1 + last)])
+        return self._planned[2]
 
     def built(self, stage: str) -> list[int]:
         """Numbers of the parts of the current plan that a stage has finished."""

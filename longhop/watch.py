@@ -11,11 +11,7 @@ terminal and any machine, and asks nothing of the build itself.
 
 from __future__ import annotations
 
-import heapq
-import math
 import time
-from collections import defaultdict
-from collections.abc import Iterable
 
 import msgspec
 
@@ -25,11 +21,10 @@ from longhop.folders import Folder
 from longhop.manifest import NAME
 from longhop.run_tables import RunTables, StageState
 from longhop.spending import Prices, Spending, costs_said, together
+from longhop.time_left import Work, work_of
 
-__all__ = ["View", "Watch", "Work", "work_of"]
+__all__ = ["View", "Watch", "duration"]
 
-_ONCE = ("plan", "context_plan", "dataset")
-"""Stages that a run has once or for each growth."""
 _TELLING_SECONDS = 10.0
 """How long to look on before what was done meanwhile tells how many processes work at a time."""
 
@@ -112,7 +107,7 @@ class Watch:
         except StorageError:  # a file that goes while one looks; the build itself says what is wrong
             return None
         now = time.time()
-        work = work_of(stages, running, now)
+        work = work_of(stages, running, now, self._run.sizes())
         return View(
             name=self._run.name,
             stages=stages,
@@ -132,62 +127,6 @@ class Watch:
         if now - since < _TELLING_SECONDS or work.done <= before:
             return most
         return min(max((work.done - before) / (now - since), 0.1), most)
-
-
-class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to do, in seconds of one process."""
-
-    done: float
-    parts: list[float]
-    """What is left of each part, whose stages follow one another, in the order in which parts are begun."""
-
-    def seconds(self, processes: float) -> float:
-        """How long it takes so many processes, which take the next part when they have finished one.
-
-        The last parts are not shared: when seven of them are left, two processes take as long as for eight.
-        """
-        many = max(1, math.ceil(processes))
-        ends = [0.0] * many
-        for seconds in self.parts:
-            heapq.heapreplace(ends, ends[0] + seconds)
-        return max(ends) * many / processes
-
-
-def work_of(stages: list[StageState], running: list[Running], now: float) -> Work | None:
-    """What is done and left, from what parts of each stage took so far.
-
-    Args:
-        stages: All stages; those that a run has once at most take no time here.
-        running: Parts that are being built.
-        now: Seconds since 1970.
-
-    Returns:
-        None where a stage has parts left and none that tells how long one takes.
-    """
-    done = 0.0
-    left: defaultdict[int, float] = defaultdict(float)
-    for stage in stages:
-        done += stage.seconds
-        if stage.parts is None:
-            return None
-        if not stage.missing or stage.stage in _ONCE:
-            continue
-        mine = {part.part: part for part in running if part.stage == stage.stage}
-        took = stage.seconds / stage.built if stage.built else _foreseen(mine.values(), now)
-        if took is None:
-            return None
-        for part in stage.missing:
-            # By time and not by rows, which come late where a stage asks much before it knows what becomes of it.
-            begun = min(now - mine[part].since, took) if part in mine else 0.0
-            done += begun
-            left[part] += took - begun
-    return Work(done=done, parts=[left[part] for part in sorted(left)])
-
-
-def _foreseen(running: Iterable[Running], now: float) -> float | None:
-    """How long a part takes, of those that are being built and have come some way."""
-    known = [(now - part.since) / part.share for part in running if part.share and part.share > 0.1]
-    return sum(known) / len(known) if known else None
 
 
 def duration(seconds: float) -> str:

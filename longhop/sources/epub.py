@@ -21,10 +21,11 @@ from lxml import etree
 
 from longhop.sources.epub_package import Package, Part, inside, read_package
 from longhop.sources.gutenberg import strip_gutenberg
-from longhop.sources.html import heading_sections, parse, text_of
-from longhop.sources.html_blocks import blocks_of
-from longhop.sources.html_main import keep_main
-from longhop.sources.html_tree import name_of_tag, semantic_types, text_content
+from longhop.sources.headings import heading_sections
+from longhop.sources.html import parse, text_of
+from longhop.sources.html.blocks import blocks_of
+from longhop.sources.html.main import keep_main
+from longhop.sources.html.tree import name_of_tag, semantic_types, text_content
 from longhop.sources.metadata import About
 from longhop.sources.problems import ReadError
 from longhop.sources.text import BinaryError, tidy

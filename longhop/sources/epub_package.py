@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import etree
 
-from longhop.sources.html_tree import name_of_tag, text_content
+from longhop.sources.html.tree import name_of_tag, text_content
 from longhop.sources.metadata import About, language_of, license_of, year_of
 from longhop.sources.problems import ReadError
 from longhop.sources.text import one_line

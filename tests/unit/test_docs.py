@@ -143,8 +143,8 @@ def test_every_invariant_names_its_tests() -> None:
 def test_every_module_is_installed() -> None:
     """The packages of pyproject.toml are the folders that there are."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    folders = {f"longhop.{path.parent.name}" for path in (ROOT / "longhop").glob("*/__init__.py")}
-    assert set(project["packages"]) == {"longhop", "longhop.tasks", "longhop.prompts"} | folders
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "longhop").rglob("__init__.py")}
+    assert set(project["packages"]) == {"longhop.tasks", "longhop.prompts"} | folders
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda file: file.name)

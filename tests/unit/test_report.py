@@ -234,7 +234,7 @@ def test_an_unfinished_run_says_so(tmp_path: Path, until: str) -> None:
 
 def state(stage: str, parts: int | None, missing: Sequence[int] = ()) -> StageState:
     built = 0 if parts is None or stage == "dataset" else parts - len(missing)
-    more: dict[str, Any] = {"rows": 0, "accepted": None, "rejections": {}, "seconds": 0.0, "spent": {}}
+    more: dict[str, Any] = {"rows": 0, "accepted": None, "rejections": {}, "took": {}, "spent": {}}
     return StageState(stage=stage, built=built, parts=parts, missing=tuple(missing), **more)
 
 

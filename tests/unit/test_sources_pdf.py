@@ -13,7 +13,7 @@ from longhop.recipe import Source
 from longhop.records import RawDocument, Rejection
 from longhop.sources import SourceItem, list_source, read_item
 from longhop.sources.pdf import Pdf, read_pdf
-from longhop.sources.pdf_letters import Joiner, mend
+from longhop.sources.pdf.letters import Joiner, mend
 from longhop.sources.problems import ReadError
 from tests.typeset import HEIGHT, MARGIN, WIDTH, Set, pdf_of, set_pages
 

@@ -3,82 +3,12 @@
 from pathlib import Path
 
 import msgspec
-import pytest
 
-from longhop.claims import Running
-from longhop.run_tables import StageState
 from longhop.spending import Spent
-from longhop.watch import View, Watch, duration, work_of
+from longhop.watch import View, Watch, duration
 from tests.integration.conftest import build
 from tests.integration.corpus import write_corpus, write_recipe
-
-
-def state(stage: str, built: int, parts: int | None, seconds: float = 0.0) -> StageState:
-    return StageState(
-        stage=stage,
-        built=built,
-        parts=parts,
-        missing=tuple(range(built, parts or 0)),
-        rows=10 * built,
-        accepted=None,
-        rejections={},
-        seconds=seconds,
-        spent={},
-    )
-
-
-def part(stage: str, since: float, done: int = 0, expected: int | None = None, number: int = 0) -> Running:
-    return Running(stage=stage, fingerprint="f", part=number, since=since, done=done, expected=expected, tokens=600)
-
-
-def seconds_left(stages: list[StageState], running: list[Running], now: float, processes: float = 1) -> float | None:
-    work = work_of(stages, running, now)
-    return None if work is None else work.seconds(processes)
-
-
-def test_the_time_left_is_what_the_rest_takes_by_all_processes() -> None:
-    """Parts that are left, as long as those that are built took, less what is done of those that run."""
-    stages = [state("contexts", 4, 4, 8.0), state("questions", 2, 4, 20.0), state("traces", 1, 4, 60.0)]
-    assert seconds_left(stages, [], 100.0) == 2 * 10 + 3 * 60
-    running = [part("questions", 95.0, number=2), part("traces", 50.0, 30, 60, number=1)]
-    assert seconds_left(stages, running, 100.0, 2) == pytest.approx(10 + 70), "the other takes 65 for part 2"
-    assert seconds_left(stages, running, 100.0, 1.6) == pytest.approx((10 + 70) * 2 / 1.6)
-
-
-def test_the_last_part_is_not_shared() -> None:
-    """Seven equal parts take two processes as long as eight, and three as long as nine."""
-    stages = [state("traces", 1, 8, 10.0)]
-    assert [seconds_left(stages, [], 0.0, many) for many in (1, 2, 3, 7, 20)] == [70, 40, 30, 10, 10]
-
-
-def test_the_stages_of_a_part_follow_one_another() -> None:
-    """However many processes there are: one part has all of its stages before it."""
-    stages = [state("questions", 2, 3, 20.0), state("traces", 2, 3, 80.0), state("verdicts", 2, 3, 8.0)]
-    assert seconds_left(stages, [], 100.0, 8) == 10 + 40 + 4
-    begun = [state("questions", 3, 3, 30.0), *stages[1:]]
-    assert seconds_left(begun, [part("traces", 85.0, number=2)], 100.0, 8) == 25 + 4
-
-
-def test_what_was_done_is_known_too() -> None:
-    """Also of parts that run, so that it tells how many processes work at a time."""
-    stages = [state("questions", 2, 4, 20.0), state("traces", 1, 4, 60.0)]
-    work = work_of(stages, [part("questions", 97.0, number=2), part("traces", 70.0, number=1)], 100.0)
-    assert work is not None
-    assert work.done == 80 + 3 + 30
-
-
-def test_a_part_that_takes_long_counts_as_one_at_most() -> None:
-    """Nobody knows how far it is: the rest is not less than the other parts."""
-    assert seconds_left([state("traces", 1, 3, 10.0)], [part("traces", 0.0, number=1)], 500.0) == 10.0
-
-
-def test_nobody_knows_before_a_part_of_each_stage_has_come_some_way() -> None:
-    """A stage without a part that is built is foreseen from those that run; not from nothing."""
-    stages = [state("questions", 4, 4, 8.0), state("traces", 0, 4)]
-    assert seconds_left(stages, [], 100.0) is None
-    assert seconds_left(stages, [part("traces", 90.0, 1, 100)], 100.0) is None
-    assert seconds_left(stages, [part("traces", 90.0, 25, 100)], 100.0) == pytest.approx(4 * 40 - 10)
-    assert seconds_left([state("traces", 0, None)], [], 100.0) is None
+from tests.unit.test_time_left import part, state
 
 
 def test_one_line_says_all_of_it() -> None:

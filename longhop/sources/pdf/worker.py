@@ -1,10 +1,10 @@
 """Reads the characters of a PDF, page after page, in a process of its own.
 
-    python -P longhop/sources/pdf_worker.py paper.pdf 0 30
+    python -P longhop/sources/pdf/worker.py paper.pdf 0 30
 
 It prints JSON, a line each: first what the file says of itself, then each page as segments of lines. PDFium is C++ and
 reads what strangers made: a page may hang it, crash it, or fill the memory. So it runs here, under limits that the
-system keeps, and `pdf_pages.py` starts it again behind a page that ended it. It imports nothing of longhop, to start
+system keeps, and `pages.py` starts it again behind a page that ended it. It imports nothing of longhop, to start
 quickly.
 """
 

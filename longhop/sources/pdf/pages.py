@@ -4,7 +4,7 @@
     ...     for page in pages:
     ...         print(page.number, [segment.text for segment in page.segments][:2])
 
-See `pdf_worker.py` for what it keeps to. A page that ends it is left out, and the next process begins behind it.
+See `worker.py` for what it keeps to. A page that ends it is left out, and the next process begins behind it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_CHARS = 50_000_000
 MOST_LOST = 3
 """A file with more pages that end the process is given up."""
 
-_WORKER = Path(__file__).with_name("pdf_worker.py")
+_WORKER = Path(__file__).with_name("worker.py")
 
 
 class Segment(NamedTuple):

@@ -13,8 +13,8 @@ from itertools import pairwise
 from statistics import median
 from textwrap import dedent
 
-from longhop.sources.pdf_layout import Line
-from longhop.sources.pdf_letters import Joiner, mend
+from longhop.sources.pdf.layout import Line
+from longhop.sources.pdf.letters import Joiner, mend
 
 __all__ = ["Block", "blocks_of_pages", "body_size", "written"]
 

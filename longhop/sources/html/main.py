@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from longhop.sources.html_tree import classes, name_of_tag, remove, semantic_types
+from longhop.sources.html.tree import classes, name_of_tag, remove, semantic_types
 
 __all__ = ["keep_main"]
 

@@ -12,8 +12,8 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from longhop.sources.pdf_letters import unspaced
-from longhop.sources.pdf_pages import Segment
+from longhop.sources.pdf.letters import unspaced
+from longhop.sources.pdf.pages import Segment
 
 __all__ = ["Line", "lines_in_order", "rows_of"]
 

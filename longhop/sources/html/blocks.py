@@ -13,7 +13,7 @@ import re
 
 from lxml import etree
 
-from longhop.sources.html_tree import classes, name_of_tag, semantic_types, text_content
+from longhop.sources.html.tree import classes, name_of_tag, semantic_types, text_content
 from longhop.sources.text import one_line
 
 __all__ = ["blocks_of"]

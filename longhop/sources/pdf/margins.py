@@ -13,8 +13,8 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from longhop.sources.pdf_layout import rows_of
-from longhop.sources.pdf_pages import Page, Segment
+from longhop.sources.pdf.layout import rows_of
+from longhop.sources.pdf.pages import Page, Segment
 
 __all__ = ["without_margins"]
 

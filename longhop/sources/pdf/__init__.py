@@ -5,8 +5,8 @@ r"""PDF: papers and books as Markdown, in the order in which people read them.
     ('On Tides', 2019, '# On Tides\n')
 
 Columns come one after the other, words that lines part are whole again, heads, feet and page numbers are gone. What a
-page draws (figures) and what is only a picture of text is not read. How: `pdf_worker.py` gets the characters out,
-`pdf_margins.py` takes off what stands around the text, `pdf_layout.py` finds the order, `pdf_text.py` the paragraphs.
+page draws (figures) and what is only a picture of text is not read. How: `worker.py` gets the characters out,
+`margins.py` takes off what stands around the text, `layout.py` finds the order, `text.py` the paragraphs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from longhop.sources.gutenberg import strip_gutenberg
-from longhop.sources.html import heading_sections
+from longhop.sources.headings import heading_sections
 from longhop.sources.metadata import About, language_of, license_of, year_of
-from longhop.sources.pdf_layout import lines_in_order
-from longhop.sources.pdf_margins import without_margins
-from longhop.sources.pdf_pages import SECONDS, Page, PdfPages
-from longhop.sources.pdf_text import Block, blocks_of_pages, written
+from longhop.sources.pdf.layout import lines_in_order
+from longhop.sources.pdf.margins import without_margins
+from longhop.sources.pdf.pages import SECONDS, Page, PdfPages
+from longhop.sources.pdf.text import Block, blocks_of_pages, written
 from longhop.sources.problems import ReadError
 from longhop.sources.text import one_line, tidy
 

@@ -17,14 +17,15 @@ from typing import NamedTuple
 from lxml import etree
 
 from longhop.sources.gutenberg import strip_gutenberg
-from longhop.sources.html_blocks import blocks_of
-from longhop.sources.html_head import about_page
-from longhop.sources.html_main import keep_main
+from longhop.sources.headings import heading_sections
+from longhop.sources.html.blocks import blocks_of
+from longhop.sources.html.head import about_page
+from longhop.sources.html.main import keep_main
 from longhop.sources.metadata import About
 from longhop.sources.problems import ReadError
 from longhop.sources.text import decode, tidy
 
-__all__ = ["Html", "heading_sections", "parse", "read_html"]
+__all__ = ["Html", "parse", "read_html", "text_of"]
 
 HEAD_BYTES = 4_096
 """An encoding is declared within so many bytes."""
@@ -34,7 +35,6 @@ _CHARSET = re.compile(
 )
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 _LATIN = {"iso8859-1", "cp1252", "ascii"}
-_HEADING = re.compile(r"^(#{1,6}) \S|^(```)", re.MULTILINE)
 
 
 class Html(NamedTuple):
@@ -102,17 +102,3 @@ def parse(source: str) -> etree._Element | None:
     if any("depth" in error.message for error in parser.error_log):
         raise ReadError("malformed", "its elements are nested more than 2,000 deep; repair it, or save it as text")
     return root
-
-
-def heading_sections(text: str, *, book: bool) -> tuple[tuple[int, str], ...]:
-    """Where Markdown headings stand outside of code; of a book the highest that occur twice are chapters."""
-    found: list[tuple[int, int]] = []
-    in_code = False
-    for match in _HEADING.finditer(text):
-        if match[2]:
-            in_code = not in_code
-        elif not in_code:
-            found.append((match.start(), len(match[1])))
-    depths = [depth for _, depth in found]
-    top = next((depth for depth in range(1, 7) if depths.count(depth) > 1), 1) if book else 0
-    return tuple((offset, "chapter" if depth <= top else "section") for offset, depth in found if offset)

@@ -1,0 +1,112 @@
+"""How long what is left of a build takes, from what its parts took so far.
+
+    >>> work = work_of(stages, running, now, sizes)
+    >>> work.seconds(processes=2)
+    412.0
+
+A part takes as long as those of its stage that are built, by its size. Which size that is differs: where models read
+much and write little, parts take as their tokens do; where they write much, as their contexts do. The parts that are
+built show it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from longhop.claims import Running
+from longhop.run_tables import PartSize, StageState
+
+__all__ = ["Work", "work_of"]
+
+_ONCE = ("plan", "context_plan", "dataset")
+"""Stages that a run has once or for each growth."""
+_WITHOUT_SIZE = ("documents", *_ONCE)
+"""Stages whose parts are not those of the contexts."""
+_PRIOR = 1.0
+"""Parts that what is thought before anything is seen counts as: that half goes by contexts, half by their tokens."""
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to do, in seconds of one process."""
+
+    done: float
+    parts: list[float]
+    """What is left of each part, whose stages follow one another, in the order in which parts are begun."""
+
+    def seconds(self, processes: float) -> float:
+        """How long it takes so many processes, which take the next part when they have finished one.
+
+        The last parts are not shared: when seven of them are left, two processes take as long as for eight.
+        """
+        many = max(1, math.ceil(processes))
+        ends = [0.0] * many
+        for seconds in self.parts:
+            heapq.heapreplace(ends, ends[0] + seconds)
+        return max(ends) * many / processes
+
+
+def work_of(
+    stages: list[StageState], running: list[Running], now: float, sizes: Sequence[PartSize] | None = None
+) -> Work | None:
+    """What is done and left, from what parts of each stage took so far.
+
+    Args:
+        stages: All stages; those that a run has once at most take no time here.
+        running: Parts that are being built.
+        now: Seconds since 1970.
+        sizes: Of the contexts of each part; None where that is not known, and parts count as equally large.
+
+    Returns:
+        None where a stage has parts left and none that tells how long one takes.
+    """
+    done = 0.0
+    left: defaultdict[int, float] = defaultdict(float)
+    for stage in stages:
+        done += stage.seconds
+        if stage.parts is None:
+            return None
+        if not stage.missing or stage.stage in _ONCE:
+            continue
+        mine = {part.part: part for part in running if part.stage == stage.stage}
+        takes = _times(stage, mine.values(), now, None if stage.stage in _WITHOUT_SIZE else sizes)
+        if takes is None:
+            return None
+        for part in stage.missing:
+            # By time and not by rows, which come late where a stage asks much before it knows what becomes of it.
+            begun = min(now - mine[part].since, takes[part]) if part in mine else 0.0
+            done += begun
+            left[part] += takes[part] - begun
+    return Work(done=done, parts=[left[part] for part in sorted(left)])
+
+
+def _times(
+    stage: StageState, running: Iterable[Running], now: float, sizes: Sequence[PartSize] | None
+) -> npt.NDArray[np.float64] | None:
+    """Seconds that each part of a stage takes, of those that are built, or else that have come some way."""
+    begun = {part.part: (now - part.since) / share for part in running if (share := part.share or 0.0) > 0.1}
+    known = stage.took or begun
+    if not known:
+        return None
+    if sizes is None or len(sizes) != stage.parts:
+        return np.full(stage.parts or 0, sum(known.values()) / len(known))
+    return _by_size(known, sizes)
+
+
+def _by_size(known: Mapping[int, float], sizes: Sequence[PartSize]) -> npt.NDArray[np.float64]:
+    """Seconds of all parts from those of some: so much for each context, so much for each token, by least squares."""
+    parts = sorted(known)
+    took = np.array([known[part] for part in parts])
+    measures = np.array(sizes, np.float64)
+    measures /= measures[parts].mean(axis=0)
+    seen = measures[parts]
+    mean = max(took.mean(), 1e-9)
+    weights = np.linalg.solve(seen.T @ seen + _PRIOR * np.eye(2), seen.T @ (took / mean) + _PRIOR * 0.5)
+    takes = measures @ np.clip(weights, 0.0, None)
+    return np.asarray(takes * took.sum() / max(takes[parts].sum(), 1e-9))
