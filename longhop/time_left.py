@@ -11,14 +11,12 @@ built show it.
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from longhop.claims import Running
 from longhop.run_tables import PartSize, StageState
@@ -32,6 +30,12 @@ _WITHOUT_SIZE = ("documents", *_ONCE)
 _PRIOR = 1.0
 """Parts that what is thought before anything is seen counts as: that half goes by contexts, half by their tokens."""
 
+_ALONE = 0.5
+"""How much faster a process is that has the servers for itself: the root of how many shared them.
+
+Where one keeps all of a server's slots busy, it is as many times as fast; where none does, it is no faster.
+"""
+
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to do, in seconds of one process."""
@@ -43,13 +47,19 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     def seconds(self, processes: float) -> float:
         """How long it takes so many processes, which take the next part when they have finished one.
 
-        The last parts are not shared: when seven of them are left, two processes take as long as for eight.
+        The last parts are not shared: when seven of them are left, one of two processes waits at the end. Those that
+        still work have the servers for themselves then, and are faster by `_ALONE`.
         """
         many = max(1, math.ceil(processes))
-        ends = [0.0] * many
-        for seconds in self.parts:
-            heapq.heapreplace(ends, ends[0] + seconds)
-        return max(ends) * many / processes
+        waiting, busy = deque(self.parts), list[float]()
+        passed = 0.0
+        while waiting or busy:
+            while waiting and len(busy) < many:
+                busy.append(waiting.popleft())
+            step = min(busy)
+            passed += step * (len(busy) / many) ** _ALONE
+            busy = [left - step for left in busy if left > step]
+        return passed * many / processes
 
 
 def work_of(
@@ -88,18 +98,18 @@ def work_of(
 
 def _times(
     stage: StageState, running: Iterable[Running], now: float, sizes: Sequence[PartSize] | None
-) -> npt.NDArray[np.float64] | None:
+) -> list[float] | None:
     """Seconds that each part of a stage takes, of those that are built, or else that have come some way."""
     begun = {part.part: (now - part.since) / share for part in running if (share := part.share or 0.0) > 0.1}
     known = stage.took or begun
     if not known:
         return None
     if sizes is None or len(sizes) != stage.parts:
-        return np.full(stage.parts or 0, sum(known.values()) / len(known))
+        return [sum(known.values()) / len(known)] * (stage.parts or 0)
     return _by_size(known, sizes)
 
 
-def _by_size(known: Mapping[int, float], sizes: Sequence[PartSize]) -> npt.NDArray[np.float64]:
+def _by_size(known: Mapping[int, float], sizes: Sequence[PartSize]) -> list[float]:
     """Seconds of all parts from those of some: so much for each context, so much for each token, by least squares."""
     parts = sorted(known)
     took = np.array([known[part] for part in parts])
@@ -109,4 +119,4 @@ def _by_size(known: Mapping[int, float], sizes: Sequence[PartSize]) -> npt.NDArr
     mean = max(took.mean(), 1e-9)
     weights = np.linalg.solve(seen.T @ seen + _PRIOR * np.eye(2), seen.T @ (took / mean) + _PRIOR * 0.5)
     takes = measures @ np.clip(weights, 0.0, None)
-    return np.asarray(takes * took.sum() / max(takes[parts].sum(), 1e-9))
+    return [float(seconds) for seconds in takes * took.sum() / max(takes[parts].sum(), 1e-9)]

@@ -113,14 +113,15 @@ class Watch:
             stages=stages,
             running=running,
             now=now,
-            seconds_left=None if work is None else work.seconds(self._processes(work, running, now)),
+            seconds_left=None if work is None else work.seconds(self._processes(work, stages, running, now)),
             spent=together([*(stage.spent for stage in stages), *(part.spent for part in running)]),
             prices={role: config.prices for role, config in self._run.recipe.engines.items()},
         )
 
-    def _processes(self, work: Work, running: list[Running], now: float) -> float:
+    def _processes(self, work: Work, stages: list[StageState], running: list[Running], now: float) -> float:
         """How many work at a time: seen where it can be, since nobody else knows of waiting and of other machines."""
-        most = float(max(self._workers, len(running), 1))
+        parts = max((stage.parts or 0 for stage in stages), default=0)
+        most = float(max(min(self._workers, parts), len(running), 1))
         if self._first is None:
             self._first = (now, work.done)
         since, before = self._first

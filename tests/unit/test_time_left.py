@@ -42,22 +42,24 @@ def test_the_time_left_is_what_the_rest_takes_by_all_processes() -> None:
     stages = [state("contexts", 4, 4, 8.0), state("questions", 2, 4, 20.0), state("traces", 1, 4, 60.0)]
     assert seconds_left(stages, [], 100.0) == 2 * 10 + 3 * 60
     running = [part("questions", 95.0, number=2), part("traces", 50.0, 30, 60, number=1)]
-    assert seconds_left(stages, running, 100.0, 2) == pytest.approx(10 + 70), "the other takes 65 for part 2"
-    assert seconds_left(stages, running, 100.0, 1.6) == pytest.approx((10 + 70) * 2 / 1.6)
+    # Part 1 takes one of two 10 and part 3 then 70; part 2 takes the other 65, so that 15 are left for one alone.
+    assert seconds_left(stages, running, 100.0, 2) == pytest.approx(10 + 55 + 15 / 2**0.5)
+    assert seconds_left(stages, running, 100.0, 1.6) == pytest.approx((10 + 55 + 15 / 2**0.5) * 2 / 1.6)
 
 
 def test_the_last_part_is_not_shared() -> None:
-    """Seven equal parts take two processes as long as eight, and three as long as nine."""
+    """Of seven equal parts two processes take three each; one has the last, and the servers for itself."""
     stages = [state("traces", 1, 8, 10.0)]
-    assert [seconds_left(stages, [], 0.0, many) for many in (1, 2, 3, 7, 20)] == [70, 40, 30, 10, 10]
+    alone = [70, 30 + 10 / 2**0.5, 20 + 10 / 3**0.5, 10]
+    assert [seconds_left(stages, [], 0.0, many) for many in (1, 2, 3, 7)] == pytest.approx(alone)
 
 
 def test_the_stages_of_a_part_follow_one_another() -> None:
     """However many processes there are: one part has all of its stages before it."""
     stages = [state("questions", 2, 3, 20.0), state("traces", 2, 3, 80.0), state("verdicts", 2, 3, 8.0)]
-    assert seconds_left(stages, [], 100.0, 8) == 10 + 40 + 4
+    assert seconds_left(stages, [], 100.0, 2) == pytest.approx((10 + 40 + 4) / 2**0.5)
     begun = [state("questions", 3, 3, 30.0), *stages[1:]]
-    assert seconds_left(begun, [part("traces", 85.0, number=2)], 100.0, 8) == 25 + 4
+    assert seconds_left(begun, [part("traces", 85.0, number=2)], 100.0, 2) == pytest.approx((25 + 4) / 2**0.5)
 
 
 def test_what_was_done_is_known_too() -> None:
