@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--contexts", default="2k: 18, 4k: 12, 8k: 6, 16k: 4", help="lengths, as a recipe has them")
-    parser.add_argument("--part-size", type=int, default=6)
+    parser.add_argument("--part-size", type=int, default=3)
     parser.add_argument("--slots", type=int, default=24)
     args = parser.parse_args()
     logging.getLogger("longhop").addHandler(logging.NullHandler())

@@ -20,6 +20,7 @@ import numpy as np
 
 from longhop.claims import Running
 from longhop.run_tables import PartSize, StageState
+from longhop.spending import Spending
 
 __all__ = ["Work", "work_of"]
 
@@ -27,14 +28,23 @@ _ONCE = ("plan", "context_plan", "dataset")
 """Stages that a run has once or for each growth."""
 _WITHOUT_SIZE = ("documents", *_ONCE)
 """Stages whose parts are not those of the contexts."""
-_PRIOR = 1.0
-"""Parts that what is thought before anything is seen counts as: that half goes by contexts, half by their tokens."""
+_BEFORE = np.array([0.75, 0.25])
+"""What is thought before anything is seen: how much of a part's time goes by its contexts, how much by their tokens.
 
+Eight traces a question are written for each context, which is read about once; a token that is written takes some ten
+times as long as one that is read.
+"""
+_BEFORE_PARTS = 1.0
+"""Parts that are built count against so many that were thought of."""
 _ALONE = 0.5
 """How much faster a process is that has the servers for itself: the root of how many shared them.
 
 Where one keeps all of a server's slots busy, it is as many times as fast; where none does, it is no faster.
 """
+_ENDING = 4.0
+"""Seconds that dataset, card and report take at least, however small they are."""
+_LATE = 2.0
+"""A part that runs for longer than it should counts as one that took so many times as long at most: it may hang."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +53,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     done: float
     parts: list[float]
     """What is left of each part, whose stages follow one another, in the order in which parts are begun."""
+    ending: float = 0.0
+    """What comes when all parts are built, and is done by one process."""
 
     def seconds(self, processes: float) -> float:
         """How long it takes so many processes, which take the next part when they have finished one.
@@ -59,7 +71,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
             step = min(busy)
             passed += step * (len(busy) / many) ** _ALONE
             busy = [left - step for left in busy if left > step]
-        return passed * many / processes
+        return passed * many / processes + self.ending
 
 
 def work_of(
@@ -68,13 +80,14 @@ def work_of(
     """What is done and left, from what parts of each stage took so far.
 
     Args:
-        stages: All stages; those that a run has once at most take no time here.
+        stages: All stages; of those that a run has once, the dataset only takes time here.
         running: Parts that are being built.
         now: Seconds since 1970.
         sizes: Of the contexts of each part; None where that is not known, and parts count as equally large.
 
     Returns:
-        None where a stage has parts left and none that tells how long one takes.
+        What is left of the parts and, where the dataset is yet to be made, the least that it takes; None where a stage
+        has parts left and none that tells how long one takes.
     """
     done = 0.0
     left: defaultdict[int, float] = defaultdict(float)
@@ -89,23 +102,50 @@ def work_of(
         if takes is None:
             return None
         for part in stage.missing:
-            # By time and not by rows, which come late where a stage asks much before it knows what becomes of it.
-            begun = min(now - mine[part].since, takes[part]) if part in mine else 0.0
+            begun = _share(stage, mine[part], takes[part], now) * takes[part] if part in mine else 0.0
             done += begun
             left[part] += takes[part] - begun
-    return Work(done=done, parts=[left[part] for part in sorted(left)])
+    ending = _ENDING if any(stage.stage == "dataset" and not stage.built for stage in stages) else 0.0
+    return Work(done=done, parts=[left[part] for part in sorted(left)], ending=ending)
+
+
+def _share(stage: StageState, running: Running, takes: float, now: float) -> float:
+    """How much of a running part is done: half by time, half by the tokens that were generated for it, if any are.
+
+    Tokens show a part that is faster than others were, as the last is; time shows one that waits for a request. Rows
+    come late, where a stage asks much before it knows what becomes of it.
+    """
+    passed = min(1.0, (now - running.since) / max(takes, 1e-9))
+    generated = _generated(stage.spent)
+    if not generated or not stage.seconds:
+        return passed
+    return (passed + min(1.0, _generated(running.spent) / (generated * takes / stage.seconds))) / 2
+
+
+def _generated(spent: Spending) -> int:
+    return sum(own.completion_tokens for own in spent.values())
 
 
 def _times(
     stage: StageState, running: Iterable[Running], now: float, sizes: Sequence[PartSize] | None
 ) -> list[float] | None:
     """Seconds that each part of a stage takes, of those that are built, or else that have come some way."""
+    running = list(running)
     begun = {part.part: (now - part.since) / share for part in running if (share := part.share or 0.0) > 0.1}
-    known = stage.took or begun
+    known = dict(stage.took) or begun
     if not known:
         return None
-    if sizes is None or len(sizes) != stage.parts:
-        return [sum(known.values()) / len(known)] * (stage.parts or 0)
+    takes = _of_all(known, stage.parts or 0, sizes)
+    # Those that are quick are built first: one that has run for longer than they took tells as much.
+    late = {part.part: now - part.since for part in running if now - part.since > takes[part.part]}
+    if late and stage.took:
+        takes = _of_all({**known, **{n: min(late[n], _LATE * takes[n]) for n in late}}, stage.parts or 0, sizes)
+    return takes
+
+
+def _of_all(known: Mapping[int, float], parts: int, sizes: Sequence[PartSize] | None) -> list[float]:
+    if sizes is None or len(sizes) != parts:
+        return [sum(known.values()) / len(known)] * parts
     return _by_size(known, sizes)
 
 
@@ -117,6 +157,8 @@ def _by_size(known: Mapping[int, float], sizes: Sequence[PartSize]) -> list[floa
     measures /= measures[parts].mean(axis=0)
     seen = measures[parts]
     mean = max(took.mean(), 1e-9)
-    weights = np.linalg.solve(seen.T @ seen + _PRIOR * np.eye(2), seen.T @ (took / mean) + _PRIOR * 0.5)
+    weights = np.linalg.solve(
+        seen.T @ seen + _BEFORE_PARTS * np.eye(2), seen.T @ (took / mean) + _BEFORE_PARTS * _BEFORE
+    )
     takes = measures @ np.clip(weights, 0.0, None)
     return [float(seconds) for seconds in takes * took.sum() / max(takes[parts].sum(), 1e-9)]

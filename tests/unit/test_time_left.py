@@ -5,6 +5,7 @@ import pytest
 
 from longhop.claims import Running
 from longhop.run_tables import PartSize, StageState
+from longhop.spending import Spent
 from longhop.time_left import work_of
 
 
@@ -70,9 +71,29 @@ def test_what_was_done_is_known_too() -> None:
     assert work.done == 80 + 3 + 30
 
 
-def test_a_part_that_takes_long_counts_as_one_at_most() -> None:
-    """Nobody knows how far it is: the rest is not less than the other parts."""
-    assert seconds_left([state("traces", 1, 3, 10.0)], [part("traces", 0.0, number=1)], 500.0) == 10.0
+def test_what_engines_gave_shows_how_far_a_part_is() -> None:
+    """Half by time and half by tokens, not above what a part takes in all; by time where servers count none."""
+    stages = [msgspec.structs.replace(state("traces", 2, 3, 40.0), spent={"reader": Spent(completion_tokens=200)})]
+    gave = {0: 12.5, 50: 7.5, 100: 2.5, 400: 2.5}
+    for tokens, left in gave.items():
+        runs = msgspec.structs.replace(
+            part("traces", 85.0, number=2), spent={"reader": Spent(completion_tokens=tokens)} if tokens else {}
+        )
+        assert seconds_left(stages, [runs], 100.0) == pytest.approx(left), tokens
+
+
+def test_the_dataset_takes_some_seconds_at_the_end() -> None:
+    """Until it is made."""
+    stages = [state("traces", 1, 3, 10.0), state("dataset", 0, 1)]
+    assert seconds_left(stages, [], 0.0) == 2 * 10 + 4
+    assert seconds_left([state("traces", 3, 3, 30.0), state("dataset", 0, 1)], [], 0.0) == 4
+    assert seconds_left([state("traces", 3, 3, 30.0), state("dataset", 1, 1)], [], 0.0) == 0
+
+
+def test_a_part_that_takes_long_tells_of_the_others() -> None:
+    """Those that are quick are built first; but one that hangs does not make all others hang."""
+    assert seconds_left([state("traces", 1, 3, 10.0)], [part("traces", 86.0, number=1)], 100.0) == 12.0
+    assert seconds_left([state("traces", 1, 3, 10.0)], [part("traces", 0.0, number=1)], 500.0) == 15.0
 
 
 def test_nobody_knows_before_a_part_of_each_stage_has_come_some_way() -> None:
@@ -103,12 +124,12 @@ def test_parts_take_as_long_as_their_size_says(each: tuple[float, float]) -> Non
 
 
 def test_one_part_says_little_of_what_matters() -> None:
-    """Half goes by contexts then and half by tokens; also for parts that only run."""
+    """Three quarters go by contexts then and one by tokens; also for parts that only run."""
     built = msgspec.structs.replace(state("traces", 1, 2), took={0: 10.0})
     sizes = [PartSize(10, 1_000), PartSize(5, 1_000)]
-    assert seconds_left([built], [], 0.0, 1, sizes) == pytest.approx(7.5)
+    assert seconds_left([built], [], 0.0, 1, sizes) == pytest.approx(6.25)
     runs = [part("traces", 95.0, 1, 2, number=0)]
-    assert seconds_left([state("traces", 0, 2)], runs, 100.0, 1, sizes) == pytest.approx(5 + 7.5)
+    assert seconds_left([state("traces", 0, 2)], runs, 100.0, 1, sizes) == pytest.approx(5 + 6.25)
 
 
 def test_documents_have_no_such_size() -> None:
