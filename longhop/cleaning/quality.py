@@ -31,6 +31,9 @@ SHORT = 1_000
 STRETCHES = 10
 STRETCH_CHARS = 20_000
 UNBROKEN_CHARS = 40
+JOINTS = tuple(map(ord, "._/-:"))
+JOINED_SHARE = 0.85
+"""From this share of small letters and joints on, a run is words joined; of base64 it is less than half."""
 _ASCII = 127
 
 
@@ -51,7 +54,8 @@ class Measures(NamedTuple):
     """Share of what stands between blanks that has two letters side by side, or one that is not ASCII; what has neither
     letter nor digit, such as the bars of a table, does not count."""
     unbroken: float
-    """Share of characters in runs of 40 and more ASCII characters without a blank: base64, digests, packed code."""
+    """Share of characters in runs of 40 and more ASCII characters without a blank: base64, digests, packed code; not
+    words that dots or slashes join, as in names of modules."""
     repeated_lines: float
     """Share of the characters that stand in lines which stood before."""
     compressed: float
@@ -105,7 +109,7 @@ def measure(text: str) -> Measures:
     return Measures(
         letters=int(np.count_nonzero(letters)) / visible,
         words=_words(letters, (codes >= ord("0")) & (codes <= ord("9")), blanks, foreign),
-        unbroken=_unbroken(blanks | foreign) / visible,
+        unbroken=_unbroken(codes, blanks | foreign) / visible,
         repeated_lines=1 - sum(map(len, set(lines))) / in_lines,
         compressed=len(zlib.compress(data, 1)) / max(1, len(data)),
         line_chars=in_lines / max(1, len(lines)),
@@ -132,11 +136,20 @@ def _words(
     return int(np.count_nonzero(words)) / max(1, int(np.count_nonzero(counted)))
 
 
-def _unbroken(breaks: npt.NDArray[np.bool_]) -> int:
-    """How many characters stand in long runs between breaks."""
+def _unbroken(codes: npt.NDArray[np.uint8 | np.uint32], breaks: npt.NDArray[np.bool_]) -> int:
+    """How many characters stand in long runs between breaks, those aside that are words joined: modules, paths."""
     places = np.concatenate(([-1], np.flatnonzero(breaks), [len(breaks)]))
     runs = np.diff(places) - 1
-    return int(runs[runs >= UNBROKEN_CHARS].sum())
+    long = runs >= UNBROKEN_CHARS
+    if not long.any():
+        return 0
+    begins, ends, lengths = places[:-1][long] + 1, places[1:][long], runs[long]
+    joints = np.isin(codes, np.array(JOINTS, codes.dtype))
+    plain = joints | ((codes >= ord("a")) & (codes <= ord("z")))
+    sums = [np.concatenate(([0], np.cumsum(each))) for each in (plain, joints)]
+    plains, jointed = (each[ends] - each[begins] for each in sums)
+    joined = (plains >= JOINED_SHARE * lengths) & (jointed * UNBROKEN_CHARS >= lengths)
+    return int(lengths[~joined].sum())
 
 
 def _sample(text: str) -> str:

@@ -99,11 +99,28 @@ def test_code_has_rules_of_its_own() -> None:
     tests = "\n".join(f"    def test_{i}(self):\n        self.assertEqual(f({i}), {i} + 1)\n" for i in range(80))
     assert judge(tests, CodeRules(), "k") is None
     assert judge("\n".join(["    {", "        x += 1;", "    }"] * 60 + [prose(lines=20)]), CodeRules(), "k") is None
+    modules = "\n".join(
+        f"from networkx.algorithms.approximation.{one}_{two} import *" for one in WORDS for two in WORDS[:3]
+    )
+    assert judge(modules, CodeRules(), "k") is None
+    addresses = "\n".join(
+        f"- https://example.org/archive/letters/{one}/{two}.html" for one in WORDS for two in WORDS[:2]
+    )
+    assert measure(addresses).unbroken < 0.1
     packed = "".join(f"function f{w}(t,e){{var n=t.{w};return e?n:t}}" for w in WORDS)
     fault = judge(packed, CodeRules(max_unbroken=None), "k")
     assert fault is not None
     assert (fault.reason, "k.max_line_chars is 500" in fault.detail) == ("long_lines", True)
     assert judge(BAD["a table of numbers"][0], CodeRules(), "k") is not None
+    for name in ("base64 in one line", "base64 in lines", "base64 in short lines"):
+        fault = judge(BAD[name][0], CodeRules(max_line_chars=None), "k")
+        assert fault is not None
+        assert fault.reason == "unbroken"
+    hexed = "\n".join(f"sha256:{DRAW.randbytes(32).hex()}" for _ in range(60))
+    fault = judge(hexed, CodeRules(min_letters=None), "k")
+    assert fault is not None
+    assert fault.reason == "unbroken"
+    assert measure(noise("acgt", 4_000)).unbroken == 1
 
 
 def test_bounds_may_be_left_out() -> None:
