@@ -26,8 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileOpener, LocalFileSystem
 
-from longhop.records import ContextPlan, Cut, Document, Piece, Plan, Term, make_id, schema_of
-from longhop.stages.rendering import DocumentText
+from longhop.records import ContextPlan, Cut, Document, DocumentText, Piece, Plan, Term, make_id, schema_of
 from longhop.storage import RunFolder
 from longhop.tasks.contexts import document_texts
 

@@ -26,6 +26,7 @@ __all__ = [
     "ContextPlan",
     "Cut",
     "Document",
+    "DocumentText",
     "Evidence",
     "Example",
     "Models",
@@ -127,6 +128,19 @@ class Document(Record, frozen=True, kw_only=True):
     """What others may call it: its title, arXiv id, DOI, modules."""
     mentions: list[str] = []
     """What it names, or may name, in the forms of `names`."""
+
+
+class DocumentText(Record, frozen=True, kw_only=True):
+    """What rendering needs of a document: some of the columns of its table."""
+
+    document_id: str
+    kind: str
+    title: str
+    source: str
+    license: str | None
+    text: str
+    n_chars: int
+    n_tokens: int
 
 
 class Plan(Record, frozen=True, kw_only=True):

@@ -20,8 +20,7 @@ import pyarrow as pa
 from longhop.batches import batches
 from longhop.errors import StorageError
 from longhop.pages import ABOUT, texts
-from longhop.records import ContextPlan
-from longhop.stages.rendering import DocumentText
+from longhop.records import ContextPlan, DocumentText
 from longhop.storage import RunFolder
 
 __all__ = ["DocumentTexts"]

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from longhop.errors import CorpusError
 from longhop.planning.planned import COLUMNS, Keys, PlannedDocument, keys_of, planned_documents
+from longhop.planning.seams import SHORT_CHARS
 from longhop.planning.shortfalls import kinds_missed, shortfall
 from longhop.records import Context, ContextPlan, Plan, Record
 from longhop.stages.contexts import contexts_wanted, plan_contexts, render_contexts
-from longhop.stages.rendering import SHORT_CHARS
 from longhop.texts import DocumentTexts
 
 from .base import PartTask, log, planned_contexts

@@ -23,8 +23,8 @@ import numpy.typing as npt
 
 from longhop.planning.pieces import Stretch
 from longhop.planning.planned import PlannedDocument
+from longhop.planning.seams import Seams
 from longhop.records import Piece
-from longhop.stages.rendering import Seams
 
 __all__ = ["Costs", "Pick", "Stock", "least_full", "seeded"]
 

@@ -26,11 +26,12 @@ from longhop.planning.ordering import arranged
 from longhop.planning.packing import fill
 from longhop.planning.planned import PlannedDocument
 from longhop.planning.relatedness import Relatedness
+from longhop.planning.seams import Seams, probe_seams
 from longhop.planning.shortfalls import shortfall
 from longhop.planning.stock import Costs, Pick, Stock, least_full, seeded
 from longhop.recipe import ContextsConfig, Splits
-from longhop.records import Context, ContextPlan, Document, Piece, Rejection, make_id
-from longhop.stages.rendering import DocumentText, Laid, Seams, lay, may_cut_before_indents, probe_seams, render
+from longhop.records import Context, ContextPlan, Document, DocumentText, Piece, Rejection, make_id
+from longhop.stages.rendering import Laid, lay, may_cut_before_indents, render
 
 if TYPE_CHECKING:
     from longhop.tokens import Tokenizer

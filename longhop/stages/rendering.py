@@ -9,123 +9,35 @@
 Documents were tokenised when they were cleaned. An additive tokenizer counts the same between two lines of a document
 wherever it stands, so only what surrounds the seams is counted again: from the last line of one piece over the tags to
 the first of the next. For other tokenizers the finished text is counted whole.
-
-Planning has no text to count. `probe_seams` tells it how far a document's count in a context lies from what it knows:
-the counts of the document, of its header and of its footer.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise, product
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from longhop.errors import CorpusError
-from longhop.markup import DOCUMENT_FOOTER, document_header, render_document
-from longhop.records import Context, ContextDocument, ContextPlan, Document, Piece, Record
+from longhop.markup import document_header, render_document
+from longhop.records import Context, ContextDocument, ContextPlan, Document, DocumentText, Piece
 
 if TYPE_CHECKING:
     from longhop.tokens import Tokenizer
 
-__all__ = ["SHORT_CHARS", "DocumentText", "Laid", "Seams", "lay", "may_cut_before_indents", "probe_seams", "render"]
+__all__ = ["Laid", "lay", "may_cut_before_indents", "render"]
 
-STARTS = (
-    *("The house", "it was", "Alice", "Although we", "MARROW", "Beyond them", "“I know,”", '"But it', "'Tis", "_You_"),
-    *("# One", "- item", "1. One", "(see", "É", "的人", "/* x", "@x", "{", "<div", "$x", "    def f", "typedef x"),
-)
-"""What texts begin with: a word may be another one behind the space that some tokenizers put before a text."""
-ENDS = ("house.", "day", "said,", "all.”", 'it."', "(him)", "12", "人。", "x;", "}", "});", "*/", ">", "|")
-"""What texts end with."""
-TAIL = 0.03
-"""Share of the texts on either side that are left out of account; what they may have is spared in every context."""
-SHORT_CHARS = 4_000
-"""A text that is longer is not tried: there are few of them in a context, so that nothing depends on their seams."""
 LONG_CHARS = 500_000
 """Texts above this are counted one a thread."""
-FEWEST_TEXTS, MOST_TEXTS = 30, 1_000
-"""Fewer texts of a corpus than the first do not show what it is like; of more than the last, some are tried."""
 
 # Before a line that begins with a non-blank, or with blanks behind a line that ends in none.
 _LINE = re.compile(r"\n(?=\S)|(?<=\S)\n(?=[ \t]+\S)")
 _ENDS_OF_LINES = ("word\n", "Word.\n", "f(1);\n", "}\n", "12\n", "//\n", "é”\n", "#\n", "*/\n", "x:\n", "'\n", "的\n")
 _INDENTS = (" ", "  ", "    ", "        ", "\t", "\t\t", " \t")
 _INDENTED = ("a", "A b", "1", "_x", '"s', "'s", "(x)", "/", "//", "#", "}", "é", "的", "<", "$x", "@x", "...", "s")
-
-
-class Seams(NamedTuple):
-    """Tokens that a document has in a context beyond its own and those of its header and footer, all counted apart."""
-
-    low: int
-    high: int
-    rare: int
-    """The most that a single document was seen to have."""
-
-    @classmethod
-    def of(cls, errors: Iterable[int], first: int) -> Self:
-        """What most of these lie between, where the first document of a context has `first` more."""
-        ordered = sorted(errors)
-        last = len(ordered) - 1
-        tail = int(TAIL * last)
-        return cls(ordered[tail], ordered[last - tail], ordered[last] + first)
-
-    @property
-    def spread(self) -> int:
-        """How many fewer a document may have than one with `high`."""
-        return self.high - self.low
-
-
-def probe_seams(tokenizer: Tokenizer, sample: Sequence[str] = ()) -> tuple[Seams, Seams]:
-    """Seams of whole documents, and of any piece of one.
-
-    An additive tokenizer may still join the end of a text and the newline behind it, as Qwen's do with `.` and newline;
-    others, as most SentencePiece ones, begin each text that is counted alone with a token that it has not in a context.
-
-    Args:
-        tokenizer: The recipe's.
-        sample: Texts of some documents. Long ones are passed over: they are few in a context, so that nothing depends
-            on their seams. Where short ones are few, texts of all sorts are tried in their place.
-    """
-    header, footer = document_header("Of rope", "book"), "\n" + DOCUMENT_FOOTER
-    beside = render_document("Of rope", "book", "They went home.")
-    apart = tokenizer.count(beside * 2) + tokenizer.count(header) + tokenizer.count(footer)
-    first = max(0, 2 * tokenizer.count(beside) - tokenizer.count(beside * 2))
-
-    def added(texts: Sequence[str]) -> list[int]:
-        """Tokens of each text once it stands in a context."""
-        return [own - apart for own in tokenizer.count_batch([beside + header + t + footer + beside for t in texts])]
-
-    probes = [f"{start} went over the hill to the {end}" for start, end in product(STARTS, ENDS)]
-    short = [text for text in sample if len(text) <= SHORT_CHARS]
-    short = short[:: 1 + len(short) // MOST_TEXTS]
-    texts = short if len(short) >= FEWEST_TEXTS else [*short, *probes]
-    whole = [own - alone for own, alone in zip(added(texts), tokenizer.count_batch(texts), strict=True)]
-    cut: list[int] = []
-    for own, text in zip(added(probes), probes, strict=True):
-        if not text[0].isspace() and tokenizer.may_cut_before(text[0]):
-            joined, ends = "", []
-            for blank in ("\n\n", "\n\n\n\n", ""):  # a piece of a document loses the empty lines at its end
-                joined += text + blank
-                ends.append(len(joined))
-            cut += [own - (end - start) for start, end in pairwise([0, *tokenizer.cumulative(joined, ends)])]
-    return Seams.of(whole, first), Seams.of([*whole, *cut], first)
-
-
-class DocumentText(Record, frozen=True, kw_only=True):
-    """What rendering needs of a document: some of its columns."""
-
-    document_id: str
-    kind: str
-    title: str
-    source: str
-    license: str | None
-    text: str
-    n_chars: int
-    n_tokens: int
 
 
 class Laid(NamedTuple):

@@ -25,11 +25,11 @@ import longhop
 from longhop.errors import CorpusError
 from longhop.planning.pieces import Cuttable, Stretch
 from longhop.planning.planned import COLUMNS, PlannedDocument, TermCounts, keys_of, planned_documents
+from longhop.planning.seams import probe_seams
 from longhop.planning.shortfalls import kinds_missed, shortfall
 from longhop.recipe import ContextsConfig, Splits
 from longhop.records import Context, ContextPlan, Cut, Document, Piece, Rejection, Term, make_id, to_table
 from longhop.stages.contexts import contexts_wanted, plan_contexts, render_contexts
-from longhop.stages.rendering import probe_seams
 from longhop.tokens import HubTokenizer, Tokenizer
 
 SAMPLE = {2048: 8, 4096: 6, 8192: 4, 16384: 2}
