@@ -8,6 +8,7 @@ Exit codes: 0 built, 1 failed (the reason is the last line on stderr), 2 bad rec
 
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import math
 import os
@@ -52,6 +53,21 @@ def _host_and_port(scheduler: str | None) -> str | None:
     if scheduler is not None and not re.fullmatch(r"[^\s:]+(:\d{1,5})?", scheduler):
         raise typer.BadParameter(f"got {scheduler}, expected HOST:PORT, such as localhost:8082")
     return scheduler
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"longhop {importlib.metadata.version('longhop')}")
+        raise typer.Exit
+
+
+@app.callback(help=app.info.help)
+def _longhop(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the version.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None: ...
 
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]

@@ -1,8 +1,8 @@
 """How far a document's tokens in a context lie from what planning knows of it.
 
     >>> whole, cut = probe_seams(tokenizer, sample)
-    >>> whole.low, whole.high      # with Qwen's tokenizer, which joins a full stop and the newline behind it
-    (-1, 0)
+    >>> whole.low, whole.high      # a byte-level tokenizer such as Qwen's joins a full stop and the newline behind it
+    (-2, 0)
 
 Planning has no text to count. It knows the counts of the document, of its header and of its footer, and adds them up;
 what a tokenizer does where they meet is tried here, on texts of the corpus and on made-up ones.

@@ -1,5 +1,6 @@
 """The command: exit codes, what it says where, and what it writes."""
 
+import importlib.metadata
 import logging
 import subprocess
 import sys
@@ -68,6 +69,13 @@ def test_what_fails_at_the_hub_is_said_once(
     assert err.startswith("tokenizer org/model: ")
     assert err.count("\n") == 1
     assert "Retrying" not in caplog.text
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """The one of the installed package, whatever stands behind."""
+    for arguments in (["--version"], ["--version", "build"]):
+        code, out, err = run(capsys, *arguments)
+        assert (code, out, err) == (0, f"longhop {importlib.metadata.version('longhop')}\n", "")
 
 
 def test_bad_arguments_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
