@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
 
-from longhop.errors import StorageError, UnreachableError
+from longhop.errors import LonghopError, StorageError, UnreachableError
 
 __all__ = ["Folder", "cache_folder", "explained", "is_gone", "me"]
 
@@ -109,12 +109,16 @@ class Folder:
             ranges: Name of a file, its first byte, and the one behind the last.
 
         Raises:
+            UnreachableError: The storage does not answer now.
             StorageError: A file is missing, may not be read, or is shorter.
         """
-        names = [name for name, _, _ in ranges]
-        data: list[Any] = self._fs.cat_ranges(
-            [self.path_of(name) for name in names], [first for _, first, _ in ranges], [end for *_, end in ranges]
-        )
+        if not ranges:
+            return []
+        places = [self.path_of(name) for name, _, _ in ranges]
+        with self._readable(ranges[0][0]):
+            data: list[Any] = self._fs.cat_ranges(
+                places, [first for _, first, _ in ranges], [end for *_, end in ranges]
+            )
         for found, (name, first, end) in zip(data, ranges, strict=True):
             with self._readable(name):
                 if isinstance(found, BaseException):
@@ -163,10 +167,16 @@ class Folder:
             raise StorageError(f"{self.url_of(name)}: is missing; {remedy or 'build again to make it'}") from error
         except PermissionError as error:
             raise StorageError(f"{self.url_of(name)}: may not be read; change its permissions") from error
-        except (pa.ArrowInvalid, OSError) as error:
+        except Exception as error:
             said = " ".join(str(error).split())
             remedy = remedy or "delete it and build again"
-            raise StorageError(f"{self.url_of(name)}: is damaged ({said}); {remedy}") from error
+            # What readers of tables find wrong has no number of the system's; a place outside of the file has this one.
+            number = error.errno if isinstance(error, OSError) else errno.ENOSYS
+            if isinstance(error, pa.ArrowException) or number in (None, errno.EINVAL):
+                raise StorageError(f"{self.url_of(name)}: is damaged ({said}); {remedy}") from error
+            if isinstance(error, OSError) or (not self.is_local and not isinstance(error, LonghopError)):
+                raise _failed(self.url_of(name), "read", error) from error
+            raise
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write a small table whole."""

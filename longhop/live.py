@@ -142,6 +142,7 @@ class _Follower:
         self._pipe = pipe
         self._show = show
         self._rest = b""
+        self._failed = ""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="longhop-live", daemon=True)
 
@@ -164,11 +165,21 @@ class _Follower:
                 if time.monotonic() < due:
                     continue
                 began = time.monotonic()
-                view = self._watch.look()
-                if view is not None:
-                    self._show.view(view)
+                self._look()
                 # A run of thousands of parts takes long to look at; a tenth of a processor is enough for that.
                 due = time.monotonic() + max(_SECONDS, 10 * (time.monotonic() - began))
+
+    def _look(self) -> None:
+        try:
+            view = self._watch.look()
+            if view is not None:
+                self._show.view(view)
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - lines are to be printed on: who waits for the pipe waits for ever
+            if (said := f"the view cannot be shown: {error!r}") != self._failed:
+                self._show.line(said)
+            self._failed = said
 
     def _print_lines(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -19,7 +19,6 @@ https://parquet.apache.org/docs/file-format/.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -29,15 +28,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import thriftpy2
 from thriftpy2.protocol import TCompactProtocolFactory
-from thriftpy2.thrift import TException
 from thriftpy2.transport import TMemoryBuffer
 
 __all__ = ["ABOUT", "WRITING", "pages_of", "texts"]
 
 ABOUT = ("document_id", "kind", "title", "source", "license", "n_chars", "n_tokens")
 """Columns of a table of documents that are told beside the place of each text."""
-WRITING = {"compression": "zstd", "use_dictionary": False, "write_batch_size": 1, "data_page_size": 2 * 1024}
-"""How pyarrow writes a table whose texts can be found: whether a page is full is looked at behind each row.
+WRITING = {
+    "compression": "zstd",
+    "use_dictionary": False,
+    "write_batch_size": 1,
+    "data_page_size": 2 * 1024,
+    "write_page_checksum": True,
+}
+"""How pyarrow writes a table whose texts can be found: whether a page is full is looked at behind each row. A page that
+changed is told by its checksum, since nothing else that is read says what it held.
 
 Smaller pages compress worse; in larger ones more short texts stand before a long one and are read with it in vain.
 """
@@ -82,6 +87,8 @@ def pages_of(file: BinaryIO) -> pa.Table:
         while place < end:
             file.seek(place)
             rows, size = _page(file.read(_LONGEST_HEADER))
+            if place + size > end or len(begins) + rows > table.metadata.num_rows:
+                raise pa.ArrowInvalid(f"its page at {place} goes beyond its column")
             begins += [place] * rows
             sizes += [size] * rows
             place += size
@@ -96,12 +103,13 @@ def _page(data: bytes) -> tuple[int, int]:
     header = _format().PageHeader()
     try:
         header.read(TCompactProtocolFactory().get_protocol(stream))
-    except (TException, struct.error, EOFError) as error:
-        raise pa.ArrowInvalid(f"no header of a page where one is expected ({error})") from error
-    if header.type != _DATA_PAGE or header.data_page_header is None:
-        raise pa.ArrowInvalid(f"a page of type {header.type} where texts are expected")
-    length = len(data) - len(stream.read(len(data)))
-    return header.data_page_header.num_values, length + header.compressed_page_size
+        rows, size = header.data_page_header.num_values, header.compressed_page_size
+        sound = header.type == _DATA_PAGE and min(rows, size) > 0
+    except Exception as error:  # the library raises whatever comes of bytes that are no header
+        raise pa.ArrowInvalid(f"no header of a page where one is expected ({error!r})") from error
+    if not sound:
+        raise pa.ArrowInvalid(f"a page of type {header.type}, {rows} rows and {size} bytes where texts are expected")
+    return rows, len(data) - len(stream.read(len(data))) + size
 
 
 def texts(pages: Sequence[bytes], rows: int) -> list[str]:
@@ -117,10 +125,15 @@ def texts(pages: Sequence[bytes], rows: int) -> list[str]:
     """
     footer = _footer(rows, sum(map(len, pages)))
     file = b"".join([_MAGIC, *pages, footer, len(footer).to_bytes(4, "little"), _MAGIC])
-    found: list[str] = pq.ParquetFile(pa.BufferReader(file)).read(use_threads=False)["text"].to_pylist()
-    if len(found) != rows:
-        raise pa.ArrowInvalid(f"{len(found)} texts where {rows} are expected")
-    return found
+    table = pq.ParquetFile(pa.BufferReader(file), page_checksum_verification=True).read(use_threads=False)
+    try:
+        found: list[str | None] = table["text"].to_pylist()
+    except UnicodeDecodeError as error:
+        raise pa.ArrowInvalid(str(error)) from error
+    whole = [text for text in found if text is not None]
+    if len(whole) != rows:
+        raise pa.ArrowInvalid(f"{len(whole)} texts where {rows} are expected")
+    return whole
 
 
 def _footer(rows: int, size: int) -> bytes:

@@ -92,6 +92,15 @@ class DocumentTexts:
             self._fetch([document_id])
         return self._kept[document_id]
 
+    def read_all(self, document_ids: Sequence[str]) -> list[DocumentText]:
+        """Documents, fetched in one go.
+
+        Raises:
+            StorageError: One is not where it should be, or its table is missing or damaged.
+        """
+        self._fetch(document_ids)
+        return [self._kept[document_id] for document_id in document_ids]
+
     def _chars_of(self, plan: ContextPlan) -> int:
         found = {piece.document_id: self._place(piece.document_id) for piece in plan.pieces}
         return sum(int(place.chars[place.rows[name]]) for name, place in found.items())
@@ -116,7 +125,7 @@ class DocumentTexts:
         for name in wanted:
             if name in self._kept:
                 self._kept[name] = self._kept.pop(name)
-        for document in self._read(missing):
+        for document in self._read(missing) if missing else ():
             self._kept[document.document_id] = document
             self._chars += document.n_chars
         while self._chars > KEPT_CHARS and len(self._kept) > len(wanted):

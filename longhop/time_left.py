@@ -97,7 +97,8 @@ def work_of(
             return None
         if not stage.missing or stage.stage in _ONCE:
             continue
-        mine = {part.part: part for part in running if part.stage == stage.stage}
+        # What others build in the same folder, by another plan, is not work of this one.
+        mine = {part.part: part for part in running if part.stage == stage.stage and part.part in stage.missing}
         takes = _times(stage, mine.values(), now, None if stage.stage in _WITHOUT_SIZE else sizes)
         if takes is None:
             return None
@@ -115,11 +116,17 @@ def _share(stage: StageState, running: Running, takes: float, now: float) -> flo
     Tokens show a part that is faster than others were, as the last is; time shows one that waits for a request. Rows
     come late, where a stage asks much before it knows what becomes of it.
     """
-    passed = min(1.0, (now - running.since) / max(takes, 1e-9))
+    passed = min(1.0, _passed(running, now) / max(takes, 1e-9))
     generated = _generated(stage.spent)
     if not generated or not stage.seconds:
         return passed
-    return (passed + min(1.0, _generated(running.spent) / (generated * takes / stage.seconds))) / 2
+    expected = generated * takes / stage.seconds
+    return (passed + min(1.0, _generated(running.spent) / max(expected, 1e-9))) / 2
+
+
+def _passed(running: Running, now: float) -> float:
+    """Seconds since a part was begun, by the clock of him who began it, which may be ahead."""
+    return max(0.0, now - running.since)
 
 
 def _generated(spent: Spending) -> int:
@@ -131,13 +138,13 @@ def _times(
 ) -> list[float] | None:
     """Seconds that each part of a stage takes, of those that are built, or else that have come some way."""
     running = list(running)
-    begun = {part.part: (now - part.since) / share for part in running if (share := part.share or 0.0) > 0.1}
-    known = dict(stage.took) or begun
+    begun = {part.part: _passed(part, now) / share for part in running if (share := part.share or 0.0) > 0.1}
+    known = dict(stage.took) or {part: seconds for part, seconds in begun.items() if seconds}
     if not known:
         return None
     takes = _of_all(known, stage.parts or 0, sizes)
     # Those that are quick are built first: one that has run for longer than they took tells as much.
-    late = {part.part: now - part.since for part in running if now - part.since > takes[part.part]}
+    late = {part.part: passed for part in running if (passed := _passed(part, now)) > takes[part.part]}
     if late and stage.took:
         takes = _of_all({**known, **{n: min(late[n], _LATE * takes[n]) for n in late}}, stage.parts or 0, sizes)
     return takes
@@ -154,7 +161,7 @@ def _by_size(known: Mapping[int, float], sizes: Sequence[PartSize]) -> list[floa
     parts = sorted(known)
     took = np.array([known[part] for part in parts])
     measures = np.array(sizes, np.float64)
-    measures /= measures[parts].mean(axis=0)
+    measures /= np.maximum(measures[parts].mean(axis=0), 1e-9)
     seen = measures[parts]
     mean = max(took.mean(), 1e-9)
     weights = np.linalg.solve(

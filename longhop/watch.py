@@ -103,7 +103,9 @@ class Watch:
                 self._run = RunTables.open(self._out)
             else:
                 self._run.reload()
-            stages, running = self._run.states(), self._run.folder.running()
+            stages, made = self._run.states(), self._run.manifest.fingerprints
+            # Others may build by another recipe in the same folder.
+            running = [part for part in self._run.folder.running() if part.fingerprint == made.get(part.stage)]
         except StorageError:  # a file that goes while one looks; the build itself says what is wrong
             return None
         now = time.time()

@@ -110,7 +110,7 @@ class ContextPlans(PartTask):
         """Short texts from all over the corpus, which show how well counts add up."""
         short = [row.document_id for row in rows if row.n_chars <= SHORT_CHARS]
         documents = DocumentTexts(self.folder, work.before("documents"), parts)
-        return [documents.read(name).text for name in short[:: 1 + len(short) // _SAMPLED]]
+        return [row.text for row in documents.read_all(short[:: 1 + len(short) // _SAMPLED])]
 
     def _names(self, fingerprint: str, parts: Iterable[int]) -> Keys:
         """What the documents of all parts are called, sorted."""

@@ -18,7 +18,7 @@ from longhop.claims import Running
 from longhop.live import following
 from longhop.spending import Spent
 from longhop.storage import RunFolder
-from longhop.watch import View
+from longhop.watch import View, Watch
 from tests.integration.conftest import build
 from tests.integration.corpus import write_corpus, write_recipe
 
@@ -57,13 +57,31 @@ def test_without_a_terminal_a_line_says_now_and_then_how_far_it_is(
     monkeypatch.setattr(live, "LINE_SECONDS", 0.0)
     run = build(recipe, tmp_path / "run")
     stream = io.StringIO()
-    part = Running(stage="traces", fingerprint="f", part=7)
-    with following(run.folder.url, 1, stream), RunFolder(run.folder.url).claim("traces", "f", 7) as claim:
+    made = run.manifest.fingerprints["traces"]
+    part = Running(stage="traces", fingerprint=made, part=7)
+    with following(run.folder.url, 1, stream), RunFolder(run.folder.url).claim("traces", made, 7) as claim:
         claim.say(part)
         until = time.monotonic() + 60
         while "running" not in stream.getvalue() and time.monotonic() < until:
             time.sleep(0.1)
     assert re.search(r"^ +\d+ of \d+ parts, 1 running, 0 tokens/s$", stream.getvalue(), re.MULTILINE)
+
+
+def test_a_view_that_fails_stops_no_build(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said once, and lines are printed on: a pipe that nobody empties stops who writes into it."""
+
+    def fail(_: Watch) -> View | None:
+        raise IndexError("of no part")
+
+    monkeypatch.setattr(Watch, "look", fail)
+    run = build(recipe, tmp_path / "run")
+    stream = io.StringIO()
+    with following(run.folder.url, 1, stream):
+        for number in range(3_000):
+            logging.getLogger("longhop").info("line %d %s", number, "x" * 100)
+            time.sleep(0.0005)
+    assert stream.getvalue().count("the view cannot be shown: IndexError('of no part')") == 1
+    assert "line 2999 " in stream.getvalue()
 
 
 def in_terminal(arguments: list[str], cwd: Path) -> tuple[int, str]:
@@ -120,11 +138,12 @@ def test_a_narrow_terminal_is_shown_less_and_no_line_wraps() -> None:
 def test_status_says_what_runs_now(recipe: Path, tmp_path: Path) -> None:
     """From another process: the part, how far it is, and who builds it."""
     run = build(recipe, tmp_path / "run")
-    with run.folder.claim("traces", "f", 7) as claim:
+    made = run.manifest.fingerprints["traces"]
+    with run.folder.claim("traces", made, 7) as claim:
         claim.say(
             Running(
                 stage="traces",
-                fingerprint="f",
+                fingerprint=made,
                 part=7,
                 done=5,
                 expected=20,

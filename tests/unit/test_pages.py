@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,38 @@ def test_tables_of_others_are_refused(table: Path, how: dict[str, Any]) -> None:
     pq.write_table(rows, table, compression="zstd", **how)
     with table.open("rb") as file, pytest.raises(pa.ArrowInvalid, match="page"):
         pages_of(file)
+
+
+def test_a_page_that_changed_is_refused(table: Path) -> None:
+    """Whatever bytes change in it: never another text."""
+    with table.open("rb") as file:
+        place = pages_of(file).to_pylist()[0]
+    page = table.read_bytes()[place["page"] : place["page"] + place["page_bytes"]]
+    chance = random.Random(4)
+    refused = 0
+    for _ in range(300):
+        changed = bytearray(page)
+        for at in chance.sample(range(chance.choice((60, len(page)))), chance.choice((1, 3))):
+            changed[at] ^= chance.randrange(1, 256)
+        try:
+            found = texts([bytes(changed)], 1)
+        except (pa.ArrowInvalid, OSError):
+            refused += 1
+        else:
+            assert found == [letters(0, 40_000)]
+    assert refused > 200
+
+
+def test_headers_that_changed_are_refused(table: Path) -> None:
+    """Where the pages are looked for anew: soon, and with a reason."""
+    whole = table.read_bytes()
+    with table.open("rb") as file:
+        right = pages_of(file)
+    chance = random.Random(5)
+    for _ in range(300):
+        changed = bytearray(whole)
+        place = chance.choice(right["page"].to_pylist())
+        changed[place + chance.randrange(30)] = chance.randrange(256)
+        table.write_bytes(changed)
+        with table.open("rb") as file, contextlib.suppress(pa.ArrowInvalid, OSError):
+            assert len(pages_of(file)) == len(right)

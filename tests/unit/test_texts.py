@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 import longhop.texts
-from longhop.errors import StorageError
+from longhop.errors import StorageError, UnreachableError
 from longhop.records import ContextPlan, Document, Piece
 from longhop.storage import RunFolder
 from longhop.texts import DocumentTexts
@@ -152,3 +152,20 @@ def test_pages_go_with_their_part(folder: RunFolder) -> None:
     for part in range(3):
         folder.remove_part("documents", "f", part)
     assert folder.files("documents/f/*") == []
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionResetError(104, "reset by peer"), TimeoutError(110, "timed out"), RuntimeError("503")]
+)
+def test_storage_that_does_not_answer_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """It may answer later: nothing is to be deleted."""
+    folder = RunFolder(f"memory://{tmp_path.name}")
+    folder.write_part("documents", "f", 0, [document(1, "one")], Document)
+    documents = DocumentTexts(folder, "f", {"1": 0})
+    monkeypatch.setattr(type(folder._fs), "cat_ranges", lambda _, paths, *__, **___: [error] * len(paths))
+    with pytest.raises(UnreachableError, match=r"part-00000\.parquet: cannot be read now: .*build again"):
+        documents.read("1")
+    monkeypatch.undo()
+    assert documents.read("1").text == "one"

@@ -140,3 +140,22 @@ def test_documents_have_no_such_size() -> None:
 def test_parts_of_no_seconds_leave_none() -> None:
     """As those of an engine that is no model take."""
     assert seconds_left([state("examples", 3, 5, 0.0)], [], 0.0, 1, SIZES) == pytest.approx(0.0)
+
+
+def test_what_others_build_is_no_work_of_this_run() -> None:
+    """A part that the plan has not, or that is built already."""
+    stages = [state("traces", 2, 4, 20.0)]
+    for number in (0, 9):
+        assert seconds_left(stages, [part("traces", 5.0, number=number)], 100.0, 1, SIZES[:4]) == seconds_left(
+            stages, [], 100.0, 1, SIZES[:4]
+        )
+
+
+@pytest.mark.parametrize("built", [0, 1])
+def test_a_clock_that_is_ahead_takes_nothing_away(built: int) -> None:
+    """Of a part that was begun in an hour, nothing is done yet."""
+    stages = [state("traces", built, 3, 10.0 * built)]
+    runs = [part("traces", 3700.0, 1, 2, number=1)]
+    assert seconds_left(stages, runs, 100.0) == (20.0 if built else None)
+    work = work_of(stages, runs, 100.0)
+    assert work is None or work.done == 10.0
