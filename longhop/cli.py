@@ -15,8 +15,10 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -104,7 +106,7 @@ def build(
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     logging.getLogger("longhop").setLevel(logging.INFO)
     logging.raiseExceptions = False  # a reader of the progress lines that has gone is no reason to end, nor to speak
-    signal.signal(signal.SIGTERM, _terminate)
+    _end_on_signals()
     builder = Builder(Recipe.load(recipe, overrides or ()), out, work)
     with following(builder.out, workers):
         run = builder.build(workers, refresh=refresh, retry_rejected=retry_rejected, scheduler=scheduler)
@@ -174,7 +176,7 @@ def preview(
     work: Work = None,
 ) -> None:
     """Take one context through all stages and show it; a build asks for none of it again."""
-    signal.signal(signal.SIGTERM, _terminate)
+    _end_on_signals()
     console = _console()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     builder = Builder(Recipe.load(recipe, overrides or ()), out, work)
@@ -277,12 +279,31 @@ def init(
     typer.echo(f"next: longhop check {path}, then longhop build {path}")
 
 
+_LATER_SECONDS = 0.02
 _terminated: list[int] = []
 
 
-def _terminate(number: int, _frame: object) -> None:
-    """SIGTERM ends a build in the same way as Ctrl-C does, so that its workers end, too."""
-    _terminated.append(number)
+def _end_on_signals() -> None:
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored, as behind nohup
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C ends a build, and SIGTERM in the same way, so that its workers end, too.
+
+    A little later, while a line is logged: an exception there may leave the lock of all logging taken, and whoever logs
+    something in another thread waits for it for ever.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename == logging.__file__:
+            again = threading.Timer(_LATER_SECONDS, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return
+        frame = frame.f_back
+    if number == signal.SIGTERM:
+        _terminated.append(number)
     raise KeyboardInterrupt
 
 

@@ -33,6 +33,8 @@ from longhop.watch import View, Watch, duration
 
 __all__ = ["following", "funnel_table", "reasons", "running_table", "stage_table"]
 
+END_SECONDS = 10.0
+"""How long the end of a build waits for the last look at it."""
 LINE_SECONDS = 30.0
 """How often a line says how far it is, where the output is no terminal."""
 _SECONDS = 0.5
@@ -152,7 +154,10 @@ class _Follower:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._thread.join()
+        self._thread.join(END_SECONDS)
+        if self._thread.is_alive():  # a file system that does not answer holds up nobody who wants to end
+            self._show.__exit__()
+            return
         with _looking:
             self._print_lines()
             self._show.__exit__()

@@ -214,3 +214,29 @@ def test_what_takes_long_to_import_is_imported_when_asked_for() -> None:
     """The entry point itself is there at once."""
     code = "import sys, longhop.__main__; assert not {'polars', 'sklearn', 'typer'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)  # noqa: S603 - our own command
+
+
+def test_an_interrupt_waits_for_a_line_that_is_logged() -> None:
+    """In the middle of it, it would leave the lock of all logging taken; it comes when the line is out."""
+    script = """
+import logging, os, signal, sys, threading, time
+from longhop import cli
+class Slow(logging.Handler):
+    def emit(self, record):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        print("out", flush=True)
+cli._end_on_signals()
+log = logging.getLogger("x")
+log.addHandler(Slow())
+try:
+    log.warning("line")
+    time.sleep(5)
+except KeyboardInterrupt:
+    other = threading.Thread(target=logging.getLogger("y").isEnabledFor, args=(10,), daemon=True)
+    other.start()
+    other.join(5)
+    print("interrupted", other.is_alive())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.split("\n") == ["out", "interrupted False", ""]
