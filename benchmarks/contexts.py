@@ -268,9 +268,10 @@ def main() -> None:
         stage(arguments)
     elif arguments.command == "plan-once":
         print(json.dumps(plan_once(arguments.documents, parse_tokens(arguments.length))))
+    elif arguments.command == "make":
+        print(json.dumps(make_contexts(arguments.out, arguments.workers)))
     else:
-        made = make_contexts(arguments.out, arguments.workers) if arguments.command == "make" else None
-        print(json.dumps(made or count_contexts(arguments.out)))
+        print(json.dumps(count_contexts(arguments.out)))
 
 
 if __name__ == "__main__":

@@ -171,8 +171,8 @@ class Folder:
             said = " ".join(str(error).split())
             remedy = remedy or "delete it and build again"
             # What readers of tables find wrong has no number of the system's; a place outside of the file has this one.
-            number = error.errno if isinstance(error, OSError) else errno.ENOSYS
-            if isinstance(error, pa.ArrowException) or number in (None, errno.EINVAL):
+            misread = isinstance(error, OSError) and error.errno in (None, errno.EINVAL)
+            if misread or isinstance(error, pa.ArrowException):
                 raise StorageError(f"{self.url_of(name)}: is damaged ({said}); {remedy}") from error
             if isinstance(error, OSError) or (not self.is_local and not isinstance(error, LonghopError)):
                 raise _failed(self.url_of(name), "read", error) from error

@@ -30,9 +30,11 @@ import thriftpy2
 from thriftpy2.protocol import TCompactProtocolFactory
 from thriftpy2.transport import TMemoryBuffer
 
+from longhop.records import DocumentText
+
 __all__ = ["ABOUT", "WRITING", "pages_of", "texts"]
 
-ABOUT = ("document_id", "kind", "title", "source", "license", "n_chars", "n_tokens")
+ABOUT = tuple(name for name in DocumentText.__struct_fields__ if name != "text")
 """Columns of a table of documents that are told beside the place of each text."""
 WRITING = {
     "compression": "zstd",

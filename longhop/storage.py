@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from longhop.claims import Claim, Running, claimed, running
-from longhop.errors import StorageError
+from longhop.errors import StorageError, UnreachableError
 from longhop.folders import WORK, Folder, cache_folder, explained
 from longhop.pages import WRITING, pages_of
 from longhop.records import Context, Document, Record, Rejection, from_table, schema_of, to_table
@@ -199,9 +199,12 @@ class RunFolder(Folder):
         Raises:
             StorageError: The part's table is missing or damaged.
         """
-        with contextlib.suppress(StorageError):
+        try:
             return self.read_table(self.part_name("documents", fingerprint, part, "pages"))
-        # It says no more than the table itself.
+        except UnreachableError:
+            raise
+        except StorageError:  # it is missing or damaged, and says no more than the table itself
+            pass
         with self._stream(self.part_name("documents", fingerprint, part)) as file:
             return pages_of(file)
 

@@ -10,7 +10,7 @@ What several contexts need is fetched in one go, from object storage side by sid
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -50,6 +50,10 @@ class _Part(NamedTuple):
         pages, chars = (about[name].to_numpy().astype(np.int64) for name in ("page", "n_chars"))
         return cls(about, rows, pages, chars)
 
+    def n_chars(self, document_id: str) -> int:
+        """Characters of a document."""
+        return int(self.chars[self.rows[document_id]])
+
     def page(self, document_id: str) -> tuple[int, int]:
         """First row of the page with a document's text, and the row behind its last."""
         own = self.pages[self.rows[document_id]]
@@ -79,7 +83,7 @@ class DocumentTexts:
             StorageError: A document is not where it should be, or its table is missing or damaged.
         """
         for batch in batches(plans, AHEAD_CHARS, self._chars_of):
-            self._fetch(dict.fromkeys(piece.document_id for plan in batch for piece in plan.pieces))
+            self._fetch(piece.document_id for plan in batch for piece in plan.pieces)
             yield from batch
 
     def read(self, document_id: str) -> DocumentText:
@@ -102,8 +106,7 @@ class DocumentTexts:
         return [self._kept[document_id] for document_id in document_ids]
 
     def _chars_of(self, plan: ContextPlan) -> int:
-        found = {piece.document_id: self._place(piece.document_id) for piece in plan.pieces}
-        return sum(int(place.chars[place.rows[name]]) for name, place in found.items())
+        return sum(self._place(name).n_chars(name) for name in {piece.document_id for piece in plan.pieces})
 
     def _place(self, document_id: str) -> _Part:
         """Where the documents of a document's part lie."""
@@ -119,8 +122,9 @@ class DocumentTexts:
             )
         return place
 
-    def _fetch(self, wanted: Collection[str]) -> None:
+    def _fetch(self, document_ids: Iterable[str]) -> None:
         """Read what is missing, and forget what was wanted longest ago where that is too much."""
+        wanted = dict.fromkeys(document_ids)
         missing = [name for name in wanted if name not in self._kept]
         for name in wanted:
             if name in self._kept:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -26,8 +26,6 @@ __all__ = ["Work", "work_of"]
 
 _ONCE = ("plan", "context_plan", "dataset")
 """Stages that a run has once or for each growth."""
-_WITHOUT_SIZE = ("documents", *_ONCE)
-"""Stages whose parts are not those of the contexts."""
 _BEFORE = np.array([0.75, 0.25])
 """What is thought before anything is seen: how much of a part's time goes by its contexts, how much by their tokens.
 
@@ -99,7 +97,8 @@ def work_of(
             continue
         # What others build in the same folder, by another plan, is not work of this one.
         mine = {part.part: part for part in running if part.stage == stage.stage and part.part in stage.missing}
-        takes = _times(stage, mine.values(), now, None if stage.stage in _WITHOUT_SIZE else sizes)
+        # Parts of documents are not those of the contexts.
+        takes = _times(stage, list(mine.values()), now, None if stage.stage == "documents" else sizes)
         if takes is None:
             return None
         for part in stage.missing:
@@ -134,10 +133,9 @@ def _generated(spent: Spending) -> int:
 
 
 def _times(
-    stage: StageState, running: Iterable[Running], now: float, sizes: Sequence[PartSize] | None
+    stage: StageState, running: Sequence[Running], now: float, sizes: Sequence[PartSize] | None
 ) -> list[float] | None:
     """Seconds that each part of a stage takes, of those that are built, or else that have come some way."""
-    running = list(running)
     begun = {part.part: _passed(part, now) / share for part in running if (share := part.share or 0.0) > 0.1}
     known = dict(stage.took) or {part: seconds for part, seconds in begun.items() if seconds}
     if not known:

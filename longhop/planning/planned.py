@@ -37,7 +37,7 @@ _FACTORS = np.random.PCG64(2026).random_raw(4_096) | np.uint64(1)
 def keys_of(words: Sequence[str] | pa.Array) -> Keys:
     """Hashes of terms or names: each byte times a number that chance has put at its position, summed (multilinear).
 
-    Two words share one with a chance of 2⁻⁵⁶ at most, and of none at all where they differ in one byte.
+    Two words of up to 4,096 bytes share one with a chance of about 2⁻⁵⁶, and never where they differ in one byte only.
     """
     column = pa.array(words, pa.large_string()) if not isinstance(words, pa.Array) else words.cast(pa.large_string())
     if not len(column):
